@@ -1,0 +1,224 @@
+//! Changes: one thing a member did, with an identity, a time and an order that all members agree on.
+
+use super::clock::ConvoyTime;
+use super::election::Term;
+use super::id::{DeviceId, EntryId, UserId};
+use super::order::OrderKey;
+use super::playlist::Track;
+use super::timeline::Anchor;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// The author's device and that device's own count; unique for ever.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChangeId {
+    pub device: DeviceId,
+    pub sequence: u64,
+}
+
+impl fmt::Display for ChangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.device, self.sequence)
+    }
+}
+
+/// Hybrid logical time: convoy time, made strictly increasing by a count (Kulkarni et al., "Logical Physical Clocks", 2014).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Hlc {
+    pub time_us: i64,
+    pub count: u32,
+}
+
+impl Hlc {
+    /// The time of a change made now, later than all that was seen.
+    #[must_use]
+    pub fn tick(self, now: ConvoyTime) -> Self {
+        if now.0 > self.time_us {
+            Self { time_us: now.0, count: 0 }
+        } else {
+            Self { time_us: self.time_us, count: self.count.saturating_add(1) }
+        }
+    }
+
+    /// What is known after `other` was seen.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+/// The order between two changes of the same kind: last writer wins by (term, hybrid time), the device breaks ties.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Stamp {
+    pub term: Term,
+    pub hlc: Hlc,
+    pub device: DeviceId,
+}
+
+/// One thing a member did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub id: ChangeId,
+    pub hlc: Hlc,
+    pub term: Term,
+    /// The person behind it, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    pub action: Action,
+    /// The author's signature over the canonical bytes, in base64; demanded from the mesh tier on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+impl Change {
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp { term: self.term, hlc: self.hlc, device: self.id.device.clone() }
+    }
+}
+
+/// What was done. Playback actions carry the whole anchor that they lead to, so that each stands alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Action {
+    Play { anchor: Anchor },
+    Pause { anchor: Anchor },
+    Seek { anchor: Anchor },
+    ChangeTrack { anchor: Anchor },
+    Add { entry: EntryId, track: Track, order: OrderKey },
+    Remove { entry: EntryId },
+    Move { entry: EntryId, order: OrderKey },
+    TakeControl,
+    ReleaseControl,
+}
+
+impl Action {
+    /// The anchor of a playback action; none for the others.
+    #[must_use]
+    pub fn anchor(&self) -> Option<&Anchor> {
+        match self {
+            Self::Play { anchor } | Self::Pause { anchor } | Self::Seek { anchor } | Self::ChangeTrack { anchor } => {
+                Some(anchor)
+            }
+            _ => None,
+        }
+    }
+
+    /// The action's name, as the wire, the history and the logs give it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Play { .. } => "play",
+            Self::Pause { .. } => "pause",
+            Self::Seek { .. } => "seek",
+            Self::ChangeTrack { .. } => "change-track",
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::Move { .. } => "move",
+            Self::TakeControl => "take-control",
+            Self::ReleaseControl => "release-control",
+        }
+    }
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It counts.
+    Applied,
+    /// It was known already; nothing happened, and nothing is wrong.
+    Duplicate,
+    /// Something newer counts instead. Kept, and shown by the history.
+    Superseded { reason: String },
+    /// Its author had no right to it. Kept, and shown by the history.
+    Refused { reason: String },
+}
+
+/// Which changes of whom are known: a version vector that also holds what arrived ahead of a gap.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Versions(BTreeMap<DeviceId, Known>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Known {
+    /// All up to and including this one.
+    contiguous: u64,
+    /// Those known beyond a gap.
+    ahead: BTreeSet<u64>,
+}
+
+/// More than this beyond a gap means that the gap will not be filled: the author skipped numbers.
+const AHEAD_MAX: usize = 1_024;
+
+impl Versions {
+    #[must_use]
+    pub fn knows(&self, id: &ChangeId) -> bool {
+        self.0
+            .get(&id.device)
+            .is_some_and(|known| id.sequence <= known.contiguous || known.ahead.contains(&id.sequence))
+    }
+
+    /// Takes a change in; false when it was known.
+    pub fn insert(&mut self, id: &ChangeId) -> bool {
+        if self.knows(id) {
+            return false;
+        }
+        let known = self.0.entry(id.device.clone()).or_default();
+        known.ahead.insert(id.sequence);
+        while known.ahead.remove(&(known.contiguous + 1)) {
+            known.contiguous += 1;
+        }
+        if known.ahead.len() > AHEAD_MAX
+            && let Some(first) = known.ahead.pop_first()
+        {
+            known.contiguous = first;
+        }
+        true
+    }
+
+    /// How many changes are known of all authors together.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.values().map(|known| known.contiguous + known.ahead.len() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(sequence: u64) -> ChangeId {
+        ChangeId { device: DeviceId::new("car").unwrap(), sequence }
+    }
+
+    #[test]
+    fn hybrid_time_increases_even_when_the_clock_stands_or_runs_back() {
+        let first = Hlc::default().tick(ConvoyTime(100));
+        let second = first.tick(ConvoyTime(100));
+        let third = second.tick(ConvoyTime(40));
+        assert!(first < second && second < third);
+        assert_eq!(third.tick(ConvoyTime(101)), Hlc { time_us: 101, count: 0 });
+    }
+
+    #[test]
+    fn a_change_is_known_once_in_whatever_order_it_comes() {
+        let mut versions = Versions::default();
+        for sequence in [3, 1, 2, 5] {
+            assert!(versions.insert(&id(sequence)));
+            assert!(!versions.insert(&id(sequence)));
+        }
+        assert!(!versions.knows(&id(4)));
+        assert_eq!(versions.count(), 4);
+    }
+
+    #[test]
+    fn an_author_that_skips_numbers_does_not_fill_memory() {
+        let mut versions = Versions::default();
+        for n in 0..10_000 {
+            versions.insert(&id(10 + 2 * n));
+        }
+        assert!(serde_json::to_string(&versions).unwrap().len() < 20_000);
+        assert!(versions.knows(&id(10)));
+    }
+}

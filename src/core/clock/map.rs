@@ -1,0 +1,119 @@
+//! Convoy time as a virtual clock over the monotonic one, and its slewing: convoy time never steps once it is in use.
+
+use super::{ConvoyTime, Estimate, MonoTime};
+use serde::{Deserialize, Serialize};
+
+/// Convoy time as a line over monotonic time: `convoy = convoy0 + (1 + rate) * (mono - mono0)`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ClockMap {
+    pub mono0: MonoTime,
+    pub convoy0: ConvoyTime,
+    /// Convoy seconds per monotonic second, less one (10 ppm is `1e-5`).
+    pub rate: f64,
+}
+
+impl ClockMap {
+    #[must_use]
+    pub fn convoy(&self, mono: MonoTime) -> ConvoyTime {
+        let elapsed_us = mono - self.mono0;
+        self.convoy0 + elapsed_us + (elapsed_us as f64 * self.rate).round() as i64
+    }
+
+    #[must_use]
+    pub fn mono(&self, convoy: ConvoyTime) -> MonoTime {
+        let elapsed_us = convoy - self.convoy0;
+        self.mono0 + (elapsed_us as f64 / (1.0 + self.rate)).round() as i64
+    }
+}
+
+/// Follows the estimator without ever stepping, unless the error is so large that the music must be re-aligned anyway.
+#[derive(Debug, Clone, Default)]
+pub struct SlewedClock {
+    map: Option<ClockMap>,
+}
+
+/// Slewing on top of the learned rate; small enough to be inaudible and to keep resampling within its +-500 ppm.
+const SLEW_MAX: f64 = 200e-6;
+/// The time in which a small error is worked off.
+const SLEW_HORIZON_US: f64 = 3e6;
+/// Beyond this the audio re-aligns under a fade, so the clock may as well step.
+const STEP_US: i64 = 30_000;
+
+impl SlewedClock {
+    /// A clock that continues a map known from before (a restart, a hand-over).
+    #[must_use]
+    pub fn continued(map: ClockMap) -> Self {
+        Self { map: Some(map) }
+    }
+
+    #[must_use]
+    pub fn map(&self) -> Option<ClockMap> {
+        self.map
+    }
+
+    /// Bends the clock towards `estimate` from `now` on. Returns true when it had to step.
+    pub fn follow(&mut self, estimate: &Estimate, now: MonoTime) -> bool {
+        let target = estimate.map.convoy(now);
+        let current = self.map.map(|m| m.convoy(now));
+        let error_us = current.map(|c| target - c);
+        match (current, error_us) {
+            (Some(current), Some(error_us)) if error_us.abs() <= STEP_US => {
+                let slew = (error_us as f64 / SLEW_HORIZON_US).clamp(-SLEW_MAX, SLEW_MAX);
+                self.map = Some(ClockMap { mono0: now, convoy0: current, rate: estimate.map.rate + slew });
+                false
+            }
+            _ => {
+                self.map = Some(ClockMap { mono0: now, convoy0: target, rate: estimate.map.rate });
+                true
+            }
+        }
+    }
+
+    /// Without news the learned rate is kept, and the slew that was in progress ends.
+    pub fn hold(&mut self, rate: f64, now: MonoTime) {
+        if let Some(map) = self.map {
+            self.map = Some(ClockMap { mono0: now, convoy0: map.convoy(now), rate });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(convoy0: i64, rate: f64) -> Estimate {
+        Estimate { map: ClockMap { mono0: MonoTime(0), convoy0: ConvoyTime(convoy0), rate }, bound_us: 100 }
+    }
+
+    #[test]
+    fn a_map_turns_back_into_itself() {
+        let map = ClockMap { mono0: MonoTime(1_000), convoy0: ConvoyTime(77), rate: 4e-5 };
+        let mono = MonoTime(3_600_000_000);
+        assert!((map.mono(map.convoy(mono)) - mono).abs() <= 1);
+    }
+
+    #[test]
+    fn a_small_error_is_slewed_and_convoy_time_never_steps() {
+        let mut clock = SlewedClock::default();
+        assert!(clock.follow(&estimate(0, 0.0), MonoTime(0)));
+        let mut now = MonoTime(0);
+        let mut last = clock.map().unwrap().convoy(now);
+        let step_us = 250_000;
+        for _ in 0..400 {
+            assert!(!clock.follow(&estimate(5_000, 2e-5), now));
+            now = now + step_us;
+            let convoy = clock.map().unwrap().convoy(now);
+            let excess = (convoy - last - step_us) as f64 / step_us as f64;
+            assert!(excess.abs() <= SLEW_MAX + 3e-5, "ran {excess} too fast");
+            last = convoy;
+        }
+        assert!((estimate(5_000, 2e-5).map.convoy(now) - last).abs() < 50);
+    }
+
+    #[test]
+    fn a_large_error_steps_at_once() {
+        let mut clock = SlewedClock::continued(estimate(0, 0.0).map);
+        assert!(clock.follow(&estimate(40_000, 0.0), MonoTime(10)));
+        assert_eq!(clock.map().unwrap().convoy(MonoTime(10)), ConvoyTime(40_010));
+    }
+}

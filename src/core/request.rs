@@ -1,0 +1,131 @@
+//! What people and programs ask of the daemon, and what it answers.
+
+use super::changes::ChangeId;
+use super::id::{ConvoyId, EntryId, TrackId};
+use serde::{Deserialize, Serialize};
+
+/// A wish that changes something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Go on; with an entry, from the start of that one.
+    Play { entry: Option<EntryId> },
+    Pause,
+    Toggle,
+    /// To a position of the current track, in microseconds.
+    Seek { position_us: i64 },
+    /// By so many microseconds, forwards or backwards.
+    SeekBy { offset_us: i64 },
+    Next,
+    Previous,
+    /// This car's own loudness, 0 to 1.
+    Volume { level: f64 },
+    /// Quieter by a fixed amount, for as long as a call or the navigation speaks.
+    Duck { on: bool },
+    /// Tracks of the library, by id, or to be fetched from a URL; put at `index`, or at the end.
+    QueueAdd { tracks: Vec<Addition>, index: Option<usize> },
+    QueueRemove { entry: EntryId },
+    QueueMove { entry: EntryId, index: usize },
+    QueueClear,
+    Join { convoy: ConvoyId },
+    Leave,
+    Take,
+    Release,
+}
+
+/// Something to add to the playlist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Addition {
+    Library(TrackId),
+    Url(String),
+}
+
+/// A question, which changes nothing in the convoy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// Index the music folders anew; answers at once.
+    LibraryScan,
+    LibrarySearch { text: String, limit: u32 },
+    LibraryProblems,
+    Outputs,
+    History { limit: u32 },
+    /// The configuration in force, without secrets.
+    Config,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The changes it made, if it made any.
+    pub changes: Vec<ChangeId>,
+    pub reach: Reach,
+}
+
+/// How far a change has come when its author is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// The authority has it, or it concerns this car alone.
+    Convoy,
+    /// Durable here, and sent when a link returns.
+    Local,
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The asker has no right to it.
+    #[error("{0}")]
+    Denied(String),
+    /// It makes no sense now or ever; the text says what to do.
+    #[error("{0}")]
+    Invalid(String),
+    /// Something failed here (a full disk, a lost device).
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A piece of the library.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LibraryTrack {
+    pub id: TrackId,
+    pub title: String,
+    pub artist: String,
+    pub album: String,
+    pub duration_us: Option<i64>,
+    pub path: String,
+}
+
+/// A file of the library that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LibraryProblem {
+    pub path: String,
+    pub problem: String,
+}
+
+/// A sound output that a configuration may name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputInfo {
+    pub name: String,
+    pub description: String,
+    /// The one in use.
+    pub active: bool,
+}
+
+/// One line of the history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    pub id: String,
+    pub device: String,
+    pub user: Option<String>,
+    /// What was done: `play`, `add`, ...
+    pub action: String,
+    /// The track concerned, by title or id, if any.
+    pub subject: Option<String>,
+    /// When, on the convoy's time line.
+    pub convoy_time_us: i64,
+    /// When, by this car's wall clock as it was then (seconds since 1970).
+    pub recorded_unix_s: i64,
+    /// `pending`, `applied`, `superseded` or `refused`.
+    pub state: String,
+    pub reason: Option<String>,
+}

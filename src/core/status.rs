@@ -1,0 +1,201 @@
+//! What a car shows of itself: one snapshot that the bus, the command line and the metrics all read.
+
+use super::playlist::Track;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Health of the path to the server; the user's `connectionState.socketIO`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SocketState {
+    Connected,
+    Degraded,
+    #[default]
+    Disconnected,
+}
+
+/// Health of the link to one peer; the user's `connectionState.webRTC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeerState {
+    Connecting,
+    Connected,
+    Failed,
+}
+
+/// Which tier decides now; the user's `connectionState.activeSync`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActiveSync {
+    Socket,
+    Webrtc,
+    #[default]
+    Offline,
+}
+
+impl SocketState {
+    /// As the wire and the API name it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Degraded => "degraded",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+impl PeerState {
+    /// As the wire and the API name it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl ActiveSync {
+    /// As the wire and the API name it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Webrtc => "webrtc",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// The user's three connection fields, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Connection {
+    #[serde(rename = "socketIO")]
+    pub socket_io: SocketState,
+    #[serde(rename = "webRTC")]
+    pub web_rtc: BTreeMap<String, PeerState>,
+    #[serde(rename = "activeSync")]
+    pub active_sync: ActiveSync,
+    pub reason: String,
+    /// Round trip to the server, in microseconds, when it answers.
+    pub round_trip_us: Option<i64>,
+    /// `jamz` or `backend`, once the server has shown which it speaks.
+    pub dialect: Option<String>,
+}
+
+/// A member of the convoy, as the people in it see each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub device: String,
+    pub user: String,
+    pub name: String,
+    pub online: bool,
+    /// `car` or `phone`.
+    pub kind: MemberKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberKind {
+    #[default]
+    Car,
+    Phone,
+}
+
+/// What plays now, with what a person wants to know of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct NowPlaying {
+    pub playing: bool,
+    pub entry: Option<String>,
+    pub track: Option<Track>,
+    /// At the moment of the snapshot, in microseconds.
+    pub position_us: i64,
+    /// The place in the playlist, counted from nought.
+    pub index: Option<usize>,
+}
+
+/// The convoy's clock as this car knows it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ClockStatus {
+    pub synced: bool,
+    /// Convoy time at the moment of the snapshot.
+    pub convoy_us: Option<i64>,
+    /// Bound of the error against convoy time, in microseconds.
+    pub bound_us: Option<i64>,
+    pub rate_ppm: f64,
+}
+
+/// What the sound card does.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AudioStatus {
+    pub output: String,
+    /// Frames per second of the device; none while there is no device.
+    pub rate_hz: Option<u32>,
+    /// True while music is audible, at the right place.
+    pub in_sync: bool,
+    /// Measured position minus wanted position, in microseconds.
+    pub offset_us: Option<i64>,
+    /// What the resampler adds now, in parts per million.
+    pub correction_ppm: f64,
+    pub underruns: u64,
+    pub realigns: u64,
+    /// What is wrong, in words, when something is.
+    pub problem: Option<String>,
+}
+
+/// A track on its way here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetching {
+    pub track: String,
+    pub bytes: u64,
+    pub bytes_total: Option<u64>,
+}
+
+/// The library and the cache.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LibraryStatus {
+    pub tracks: u64,
+    pub problems: u64,
+    /// Files looked at and files found, while a scan runs.
+    pub scanning: Option<(u64, u64)>,
+    pub fetching: Vec<Fetching>,
+}
+
+/// Changes, by what became of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ChangeCounts {
+    /// Known here, whoever made them.
+    pub applied: u64,
+    /// Made here, and not yet acknowledged by an authority.
+    pub pending: u64,
+}
+
+/// Everything at once.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub device: String,
+    pub name: String,
+    pub convoy: Option<String>,
+    /// The device that may control playback.
+    pub controller: Option<String>,
+    /// Whether that is this car.
+    pub is_controller: bool,
+    pub connection: Connection,
+    pub members: Vec<Member>,
+    pub now_playing: NowPlaying,
+    pub queue_length: usize,
+    /// Volume of this car, 0 to 1.
+    pub volume: f64,
+    pub ducked: bool,
+    pub clock: ClockStatus,
+    pub audio: AudioStatus,
+    pub library: LibraryStatus,
+    pub changes: ChangeCounts,
+    /// Lead of the next control, in microseconds.
+    pub lead_us: i64,
+    /// Grows when the playlist changes, so that readers fetch it only then.
+    pub queue_revision: u64,
+}

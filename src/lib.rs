@@ -1,0 +1,1 @@
+//! TrafficJamz head unit.
