@@ -1,1 +1,31 @@
-//! TrafficJamz head unit.
+//! The same music, at the same moment, in every car of a convoy.
+//!
+//! One verb per folder. Who may name whom is checked by `tests/architecture.rs`:
+//!
+//! | layer | verb | may name |
+//! |---|---|---|
+//! | [`core`] | DECIDES | nothing of the others, no I/O, no clock, no randomness, no async |
+//! | [`wire`] | ENCODES | core |
+//! | `host` | TELLS time and chance: the only readers of the machine's clocks and entropy | core |
+//! | `tier`, `link`, `store`, `audio`, `api` | CARRIES, CONNECTS, REMEMBERS, PLAYS, ANSWERS | core, wire |
+//! | `sim` | REHEARSES | core, wire |
+//! | `server` | HOSTS | core, wire, host, store |
+//! | `daemon` | RUNS | all but sim and server |
+
+pub mod core;
+pub mod wire;
+
+#[cfg(feature = "bus")]
+pub mod api;
+#[cfg(feature = "car")]
+pub mod audio;
+#[cfg(feature = "car")]
+pub mod daemon;
+#[cfg(any(feature = "car", feature = "server"))]
+pub mod host;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "store")]
+pub mod store;
+#[cfg(feature = "car")]
+pub mod tier;

@@ -4,7 +4,7 @@ use super::changes::Stamp;
 use super::id::{EntryId, TrackId};
 use super::order::OrderKey;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a piece of music, apart from the file itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct Playlist {
     slots: BTreeMap<EntryId, Slot>,
     /// Entries to play, in order; derived from the slots.
     #[serde(skip)]
-    order: BTreeMap<(OrderKey, EntryId), ()>,
+    order: BTreeSet<(OrderKey, EntryId)>,
 }
 
 /// Entries that stand in the playlist at once.
@@ -139,7 +139,7 @@ impl Playlist {
 
     /// The entries in order.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = &EntryId> {
-        self.order.keys().map(|(_, id)| id)
+        self.order.iter().map(|(_, id)| id)
     }
 
     /// The entries in order, with their tracks.
@@ -159,7 +159,7 @@ impl Playlist {
         match id.and_then(|id| self.key(id)) {
             Some(key) => {
                 use std::ops::Bound::{Excluded, Unbounded};
-                self.order.range((Excluded(key), Unbounded)).next().map(|((_, id), ())| id)
+                self.order.range((Excluded(key), Unbounded)).next().map(|(_, id)| id)
             }
             None if id.is_some() => None,
             None => self.nth(0),
@@ -170,17 +170,17 @@ impl Playlist {
     #[must_use]
     pub fn before(&self, id: &EntryId) -> Option<&EntryId> {
         let key = self.key(id)?;
-        self.order.range(..key).next_back().map(|((_, id), ())| id)
+        self.order.range(..key).next_back().map(|(_, id)| id)
     }
 
     /// A key that puts an entry at `index` (at the end when none, or beyond it), leaving `moving` out of the count.
     #[must_use]
     pub fn place(&self, index: Option<usize>, moving: Option<&EntryId>) -> OrderKey {
         let Some(index) = index.filter(|i| *i < self.len()) else {
-            return OrderKey::between(self.order.keys().map(|(key, _)| key).next_back(), None);
+            return OrderKey::between(self.order.iter().map(|(key, _)| key).next_back(), None);
         };
         let keys: Vec<&OrderKey> =
-            self.order.keys().filter(|(_, id)| Some(id) != moving).map(|(key, _)| key).take(index + 1).collect();
+            self.order.iter().filter(|(_, id)| Some(id) != moving).map(|(key, _)| key).take(index + 1).collect();
         let before = index.checked_sub(1).and_then(|i| keys.get(i)).copied();
         OrderKey::between(before, keys.get(index).copied())
     }
@@ -202,7 +202,7 @@ impl Playlist {
 
     fn index(&mut self, id: &EntryId) {
         if let Some(key) = self.key(id) {
-            self.order.insert(key, ());
+            self.order.insert(key);
         }
     }
 

@@ -8,25 +8,45 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// Go on; with an entry, from the start of that one.
-    Play { entry: Option<EntryId> },
+    Play {
+        entry: Option<EntryId>,
+    },
     Pause,
     Toggle,
     /// To a position of the current track, in microseconds.
-    Seek { position_us: i64 },
+    Seek {
+        position_us: i64,
+    },
     /// By so many microseconds, forwards or backwards.
-    SeekBy { offset_us: i64 },
+    SeekBy {
+        offset_us: i64,
+    },
     Next,
     Previous,
     /// This car's own loudness, 0 to 1.
-    Volume { level: f64 },
+    Volume {
+        level: f64,
+    },
     /// Quieter by a fixed amount, for as long as a call or the navigation speaks.
-    Duck { on: bool },
+    Duck {
+        on: bool,
+    },
     /// Tracks of the library, by id, or to be fetched from a URL; put at `index`, or at the end.
-    QueueAdd { tracks: Vec<Addition>, index: Option<usize> },
-    QueueRemove { entry: EntryId },
-    QueueMove { entry: EntryId, index: usize },
+    QueueAdd {
+        tracks: Vec<Addition>,
+        index: Option<usize>,
+    },
+    QueueRemove {
+        entry: EntryId,
+    },
+    QueueMove {
+        entry: EntryId,
+        index: usize,
+    },
     QueueClear,
-    Join { convoy: ConvoyId },
+    Join {
+        convoy: ConvoyId,
+    },
     Leave,
     Take,
     Release,
@@ -44,10 +64,15 @@ pub enum Addition {
 pub enum Query {
     /// Index the music folders anew; answers at once.
     LibraryScan,
-    LibrarySearch { text: String, limit: u32 },
+    LibrarySearch {
+        text: String,
+        limit: u32,
+    },
     LibraryProblems,
     Outputs,
-    History { limit: u32 },
+    History {
+        limit: u32,
+    },
     /// The configuration in force, without secrets.
     Config,
 }

@@ -1,0 +1,1 @@
+//! ANSWERS: the D-Bus API, MPRIS, and the client that `jamzctl` uses.

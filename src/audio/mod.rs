@@ -1,0 +1,1 @@
+//! PLAYS: decodes, paces, and puts out.

@@ -1,0 +1,125 @@
+//! What a convoy agrees on: timeline, playlist, controller; and how a change acts on it. The same in cars and server.
+
+use super::changes::{Action, Change, Stamp, Verdict, Versions};
+use super::clock::ConvoyTime;
+use super::election::Term;
+use super::id::DeviceId;
+use super::playlist::{ENTRIES_MAX, Playlist};
+use super::timeline::{Anchor, Stamped, Timeline};
+use super::trust;
+use serde::{Deserialize, Serialize};
+
+/// The agreed state. It is its own snapshot: what an authority sends to a newcomer, and what is kept on disk.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub timeline: Timeline,
+    pub playlist: Playlist,
+    pub controller: Option<DeviceId>,
+    /// Who set the controller when.
+    pub controlled: Option<Stamp>,
+    pub term: Term,
+    pub versions: Versions,
+}
+
+impl Snapshot {
+    /// Takes a change in. Every member that takes in the same changes agrees, whatever their order.
+    pub fn apply(&mut self, change: &Change) -> Verdict {
+        if self.versions.knows(&change.id) {
+            return Verdict::Duplicate;
+        }
+        if !trust::may(&change.id.device, &change.action, self.controller.as_ref()) {
+            return Verdict::Refused { reason: self.denial() };
+        }
+        if matches!(change.action, Action::Add { .. }) && self.playlist.len() >= ENTRIES_MAX {
+            return Verdict::Refused { reason: format!("the playlist is full: it has {ENTRIES_MAX} entries") };
+        }
+        self.versions.insert(&change.id);
+        if self.act(change) {
+            Verdict::Applied
+        } else {
+            Verdict::Superseded { reason: format!("a newer change than this {} counts", change.action.name()) }
+        }
+    }
+
+    /// Why a playback control of someone else does not count.
+    #[must_use]
+    pub fn denial(&self) -> String {
+        match &self.controller {
+            Some(controller) => format!("{controller} is the DJ; take control first (`jamzctl take`)"),
+            None => "nobody has control; take it first (`jamzctl take`)".into(),
+        }
+    }
+
+    /// The anchor that the track after the current one will have, once `now` is past the current one's end.
+    #[must_use]
+    pub fn rolled(&self, now: ConvoyTime) -> Option<Anchor> {
+        let current = self.timeline.at(now)?;
+        self.following(&current.anchor).filter(|next| next.at <= now)
+    }
+
+    /// What follows `anchor` by itself: the next entry when its track has run out, or a stop at the playlist's end. None while
+    /// paused, or when the track's length is not known.
+    #[must_use]
+    pub fn following(&self, anchor: &Anchor) -> Option<Anchor> {
+        let entry = anchor.entry.as_ref()?;
+        let duration_us = self.playlist.track(entry)?.duration_us?;
+        if !anchor.playing {
+            return None;
+        }
+        let at = anchor.at + (duration_us - anchor.position_us).max(0);
+        Some(match self.playlist.after(Some(entry)) {
+            Some(next) => Anchor {
+                entry: Some(next.clone()),
+                track: self.playlist.track(next).map(|track| track.id.clone()),
+                position_us: 0,
+                at,
+                playing: true,
+            },
+            None => Anchor { position_us: duration_us, at, playing: false, ..anchor.clone() },
+        })
+    }
+
+    /// Brings the timeline up to `now`: forgets the past, and moves on to the next track where one has run out. Returns
+    /// whether the current anchor changed by itself.
+    pub fn advance(&mut self, now: ConvoyTime) -> bool {
+        self.timeline.settle(now);
+        let mut rolled = false;
+        // A car that slept through many short tracks catches up; the bound ends a playlist of empty ones.
+        for _ in 0..ENTRIES_MAX {
+            let Some(next) = self.rolled(now) else { break };
+            self.timeline.roll(now, next);
+            rolled = true;
+        }
+        rolled
+    }
+
+    fn act(&mut self, change: &Change) -> bool {
+        let stamp = change.stamp();
+        match &change.action {
+            Action::Play { anchor }
+            | Action::Pause { anchor }
+            | Action::Seek { anchor }
+            | Action::ChangeTrack { anchor } => {
+                let applied = self.timeline.insert(Stamped { stamp: stamp.clone(), anchor: anchor.clone() });
+                if applied && self.controller.is_none() {
+                    self.set_controller(Some(stamp.device.clone()), stamp);
+                }
+                applied
+            }
+            Action::Add { entry, track, order } => self.playlist.add(entry, track, order, &stamp),
+            Action::Remove { entry } => self.playlist.remove(entry),
+            Action::Move { entry, order } => self.playlist.shift(entry, order, &stamp),
+            Action::TakeControl => self.set_controller(Some(stamp.device.clone()), stamp),
+            Action::ReleaseControl => self.set_controller(None, stamp),
+        }
+    }
+
+    fn set_controller(&mut self, controller: Option<DeviceId>, stamp: Stamp) -> bool {
+        if self.controlled.as_ref().is_some_and(|current| *current >= stamp) {
+            return false;
+        }
+        self.controller = controller;
+        self.controlled = Some(stamp);
+        true
+    }
+}

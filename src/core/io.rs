@@ -1,0 +1,242 @@
+//! The core's border: everything that can happen to a car, and everything it can want done.
+
+use super::backend::{BackendCommand, BackendEvent};
+use super::changes::{Change, ChangeId, Verdict};
+use super::clock::{ClockMap, ConvoyTime, MonoTime};
+use super::convoy::Snapshot;
+use super::id::{ConvoyId, DeviceId, EntryId, TrackId, UserId};
+use super::playlist::Track;
+use super::request::{Command, Done, Refusal};
+use super::status::{AudioStatus, LibraryStatus, Member};
+use serde::{Deserialize, Serialize};
+
+/// Pairs a command with its reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    Command {
+        request: RequestId,
+        command: Command,
+    },
+    Server(ServerEvent),
+    /// The change is durable.
+    Stored(ChangeId),
+    /// The change could not be made durable, and so was not made.
+    NotStored {
+        change: ChangeId,
+        problem: String,
+    },
+    Track(TrackEvent),
+    Audio(AudioStatus),
+    Library(LibraryStatus),
+    /// The wall clock, and whether the system says that it is NTP-synchronised. For the legacy dialect only.
+    WallClock {
+        unix_us: i64,
+        synchronized: bool,
+    },
+    /// The time that `poll_timeout` named has come.
+    Wake,
+}
+
+/// Something to be done.
+#[must_use]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    Reply {
+        request: RequestId,
+        result: Result<Done, Refusal>,
+    },
+    /// Make an own change durable, then answer `Stored` or `NotStored`.
+    Store(Box<Change>),
+    /// Record someone else's change, for the history.
+    Record {
+        change: Box<Change>,
+        verdict: Verdict,
+    },
+    /// What became of an own change.
+    Settle {
+        change: ChangeId,
+        verdict: Verdict,
+    },
+    /// Keep the state for the next start; the newest one is enough.
+    Remember(Box<Saved>),
+    Server(ServerCommand),
+    Audio(AudioCommand),
+    /// Find the file of this track, or fetch it; answer with a [`TrackEvent`].
+    Resolve(Box<Track>),
+    Notice(Notice),
+}
+
+/// Which language a server speaks; it shows it in its `hello`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Jamz,
+    Backend,
+}
+
+impl Dialect {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jamz => "jamz",
+            Self::Backend => "backend",
+        }
+    }
+}
+
+/// What comes from tier 1.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServerEvent {
+    /// Connected, authenticated, and the dialect is known.
+    Up {
+        dialect: Dialect,
+    },
+    /// Not connected; it is being tried again without end.
+    Down {
+        reason: String,
+    },
+    /// The server took us into the convoy and gives its whole state.
+    Joined {
+        snapshot: Box<Snapshot>,
+        members: Vec<Member>,
+    },
+    /// The server will not have us, or not this request.
+    Rejected {
+        reason: String,
+    },
+    /// A change of any member, ours included, as the authority ordered it.
+    Change(Box<Change>),
+    /// What the authority made of our own change.
+    Acked {
+        change: ChangeId,
+        verdict: Verdict,
+    },
+    Members(Vec<Member>),
+    /// An answered clock probe of the own dialect.
+    Probed {
+        sent: MonoTime,
+        received: MonoTime,
+        server_received: ConvoyTime,
+        server_sent: ConvoyTime,
+        lead_us: i64,
+    },
+    /// An answered liveness probe of a server without a clock.
+    Alive {
+        sent: MonoTime,
+        received: MonoTime,
+    },
+    /// The server's whole state again, when ours was found to differ.
+    State(Box<Snapshot>),
+    Backend {
+        event: BackendEvent,
+        received: MonoTime,
+    },
+}
+
+/// What goes to tier 1. Sent at most once, dropped while the link is down: the core sends again what matters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServerCommand {
+    Join { convoy: ConvoyId, device: DeviceId, user: UserId, name: String, claim: Option<ClockClaim> },
+    Leave,
+    Probe { round_trip_us: Option<i64>, bound_us: Option<i64> },
+    Change(Box<Change>),
+    Backend(BackendCommand),
+}
+
+/// A member's knowledge of convoy time, for an authority that has lost its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockClaim {
+    /// Convoy time at the moment of sending.
+    pub convoy: ConvoyTime,
+    pub bound_us: i64,
+}
+
+/// What became of a track's file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrackEvent {
+    /// It can be opened. Sent again when a partial file grows complete.
+    Ready { track: TrackId, source: Source, duration_us: Option<i64>, gain_db: Option<f32> },
+    /// This car cannot have it; it stays silent for as long as the track lasts.
+    Missing { track: TrackId, problem: String },
+}
+
+/// A file to play, opaque to the core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub path: String,
+    /// While the file is still being fetched: how long it will be, if the sender said so. Readers wait for it to grow.
+    pub growing: Option<Growing>,
+}
+
+/// A file that is still being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growing {
+    pub bytes_total: Option<u64>,
+}
+
+/// What the audio path is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AudioCommand {
+    /// Replaces all that was planned; what plays and still fits goes on untouched.
+    Plan(Plan),
+    /// The convoy's clock; none while it is not known, and then the output is silent.
+    Clock(Option<ClockMap>),
+    /// Loudness from 0 to 1, reached by a ramp.
+    Volume(f64),
+}
+
+/// What is to be heard when.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// By ascending start, without overlap; gaps are silence.
+    pub segments: Vec<Segment>,
+}
+
+/// A stretch of one track on the convoy's time line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    pub entry: Option<EntryId>,
+    pub track: TrackId,
+    /// None when the file is not here (yet): silence in time.
+    pub source: Option<Source>,
+    pub starts: ConvoyTime,
+    /// The track's position at `starts`.
+    pub position_us: i64,
+    /// Where the stretch ends: the track's end, or a control that takes effect; none when unknown.
+    pub ends: Option<ConvoyTime>,
+    pub gain_db: Option<f32>,
+}
+
+/// What survives a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    pub convoy: Option<ConvoyId>,
+    pub snapshot: Snapshot,
+    /// The clock, good for as long as this boot lasts.
+    pub clock: Option<ClockMap>,
+    /// The last sequence number used for an own change.
+    pub sequence: u64,
+    pub volume: f64,
+}
+
+/// Something that people may want to be told of at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "kebab-case")]
+pub enum Notice {
+    /// Back under the server's authority.
+    BackOnline,
+    /// The cars talk to each other.
+    MeshMode,
+    /// This car is alone.
+    OfflineMode { reason: String },
+    /// The position jumped, in microseconds of the track.
+    Seeked { position_us: i64 },
+    /// This car cannot play a track and is silent for its duration.
+    TrackSkipped { track: String, problem: String },
+    /// A change made here did not count in the end.
+    Superseded { change: ChangeId, reason: String },
+}

@@ -1,0 +1,1 @@
+//! RUNS: the loop around the core, configuration, supervision.

@@ -1,0 +1,1 @@
+//! HOSTS: `jamz-server`, the convoy's authority while there is an internet.

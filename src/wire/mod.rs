@@ -1,0 +1,4 @@
+//! ENCODES: what goes over each wire, with its bounds. Knows the core's types, and no edge.
+
+pub mod mesh;
+pub mod server;

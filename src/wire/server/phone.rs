@@ -1,0 +1,1 @@
+//! The production backend's clients as a server sees them: their events read, its events written.
