@@ -10,7 +10,9 @@
 //! | `tier`, `link`, `store`, `audio`, `api` | CARRIES, CONNECTS, REMEMBERS, PLAYS, ANSWERS | core, wire |
 //! | `sim` | REHEARSES | core, wire |
 //! | `server` | HOSTS | core, wire, host, store |
-//! | `daemon` | RUNS | all but sim and server |
+//! | `daemon` | RUNS | all but sim, server, ctl and bin |
+//! | `ctl` | SPEAKS for a person at a terminal: `jamzctl` | core, api |
+//! | `bin` | STARTS one of the three programs | daemon, ctl, server |
 
 pub mod core;
 pub mod wire;
