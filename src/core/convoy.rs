@@ -9,6 +9,11 @@ use super::timeline::{Anchor, Stamped, Timeline};
 use super::trust;
 use serde::{Deserialize, Serialize};
 
+/// A control needs at least so long to be stored, sent and made ready for in every car.
+pub const LEAD_MIN_US: i64 = 150_000;
+/// The user's buffer for commands on a satellite link, at its longest.
+pub const LEAD_MAX_US: i64 = 2_000_000;
+
 /// The agreed state. It is its own snapshot: what an authority sends to a newcomer, and what is kept on disk.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -29,6 +34,14 @@ impl Snapshot {
         }
         if !trust::may(&change.id.device, &change.action, self.controller.as_ref()) {
             return Verdict::Refused { reason: self.denial() };
+        }
+        self.apply_alone(change)
+    }
+
+    /// As [`Self::apply`], for a car that is alone and so its own authority: nobody's right is asked for.
+    pub fn apply_alone(&mut self, change: &Change) -> Verdict {
+        if self.versions.knows(&change.id) {
+            return Verdict::Duplicate;
         }
         if matches!(change.action, Action::Add { .. }) && self.playlist.len() >= ENTRIES_MAX {
             return Verdict::Refused { reason: format!("the playlist is full: it has {ENTRIES_MAX} entries") };
