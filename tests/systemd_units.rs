@@ -7,10 +7,8 @@ use std::process::{Command, Output};
 
 /// Tenths: an exposure of 2.0.
 const EXPOSURE_MAX: &str = "20";
-const UNITS: [(&str, &str); 2] = [
-    ("jamzd.service", env!("CARGO_BIN_EXE_jamzd")),
-    ("jamz-server.service", env!("CARGO_BIN_EXE_jamz-server")),
-];
+const UNITS: [(&str, &str); 2] =
+    [("jamzd.service", env!("CARGO_BIN_EXE_jamzd")), ("jamz-server.service", env!("CARGO_BIN_EXE_jamz-server"))];
 
 fn shipped(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(file)
