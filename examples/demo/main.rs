@@ -2,6 +2,7 @@
 //!
 //! `MUSIC=dir` names what to play; `DEMO_SECONDS=n` runs a built-in script of controls for so long, judges what the
 //! virtual cards played, and ends with one line of JSON.
+#![allow(unreachable_pub, reason = "a program of several files, which nothing else names")]
 
 mod action;
 mod car;

@@ -68,8 +68,9 @@ impl Record {
     }
 
     fn take(&mut self, marks: &str, raw: &[u8]) -> Result<()> {
-        let sample = |bytes: &[u8]| bytes.try_into().map(i16::from_le_bytes).unwrap_or_default();
-        let frames: Vec<[i16; 2]> = raw.chunks_exact(4).map(|f| [sample(&f[..2]), sample(&f[2..])]).collect();
+        let (quads, _) = raw.as_chunks::<4>();
+        let frame = |&[a, b, c, d]: &[u8; 4]| [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])];
+        let frames: Vec<[i16; 2]> = quads.iter().map(frame).collect();
         let cut = |from: usize, to: usize| frames.get(from..to.min(frames.len())).unwrap_or_default().to_vec();
         let mut open: Option<(usize, Stretch)> = None;
         for line in marks.lines() {
