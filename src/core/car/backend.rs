@@ -77,7 +77,7 @@ impl Car {
             BackendEvent::Session { playlist, current, controller, playing, dated } => {
                 self.link = Link::Joined(Dialect::Backend);
                 self.tiers.handle_joined(now);
-                self.take_session(playlist, controller, now);
+                self.take_session(&playlist, controller, now);
                 if let Some(track) = current {
                     self.take_anchor(track, playing, dated, received, now);
                 }
@@ -98,8 +98,8 @@ impl Car {
             BackendEvent::TrackChanged { track, autoplay, dated } => {
                 self.take_anchor(track, autoplay, dated, received, now);
             }
-            BackendEvent::PositionSync { track_id, dated } => self.take_sync(track_id, dated, received, now),
-            BackendEvent::Controller { socket_id, user_id } => self.take_controller(socket_id, user_id, now),
+            BackendEvent::PositionSync { track_id, dated } => self.take_sync(track_id.as_ref(), dated, received, now),
+            BackendEvent::Controller { socket_id, user_id } => self.take_controller(socket_id, user_id.as_ref(), now),
             BackendEvent::Playlist { tracks } => self.take_playlist(&tracks, now),
             BackendEvent::UserJoined { .. } => {}
         }
@@ -168,11 +168,10 @@ impl Car {
         }
     }
 
-    fn take_session(&mut self, playlist: Vec<Track>, controller: Option<String>, now: MonoTime) {
+    fn take_session(&mut self, playlist: &[Track], controller: Option<String>, now: MonoTime) {
         self.state = Snapshot {
-            playlist: self.playlist_of(&playlist, now),
+            playlist: self.playlist_of(playlist, now),
             controller: controller.and_then(|socket| DeviceId::new(socket).ok()),
-            versions: std::mem::take(&mut self.state.versions),
             ..Snapshot::default()
         };
         self.queue_revision += 1;
@@ -200,9 +199,9 @@ impl Car {
         self.outputs.push_back(Output::Notice(crate::core::io::Notice::Seeked { position_us: dated.position_us }));
     }
 
-    fn take_sync(&mut self, track_id: Option<TrackId>, dated: Dated, received: MonoTime, now: MonoTime) {
+    fn take_sync(&mut self, track_id: Option<&TrackId>, dated: Dated, received: MonoTime, now: MonoTime) {
         let Some(anchor) = self.anchor_now(now) else { return };
-        if track_id.is_some() && track_id != anchor.track {
+        if track_id.is_some() && track_id != anchor.track.as_ref() {
             return;
         }
         let at = self.date(dated, received);
@@ -214,9 +213,8 @@ impl Car {
         }
     }
 
-    fn take_controller(&mut self, socket_id: Option<String>, user_id: Option<UserId>, now: MonoTime) {
-        let ours = user_id.as_ref() == Some(&self.me.user)
-            && self.backend.taking_until.take().is_some_and(|until| now <= until);
+    fn take_controller(&mut self, socket_id: Option<String>, user_id: Option<&UserId>, now: MonoTime) {
+        let ours = user_id == Some(&self.me.user) && self.backend.taking_until.take().is_some_and(|until| now <= until);
         self.state.controller = match socket_id {
             _ if ours => Some(self.me.device.clone()),
             Some(socket) => DeviceId::new(socket).ok(),

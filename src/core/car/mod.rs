@@ -155,6 +155,10 @@ impl Car {
             last_known: None,
             outputs: VecDeque::new(),
         };
+        for change in car.own.stored_changes() {
+            // Those that the saved state knows already change nothing.
+            let _ = car.state.apply_alone(&change);
+        }
         car.recall_time();
         car.say_volume();
         car.refresh(now);
@@ -176,6 +180,11 @@ impl Car {
             Input::Wake => {}
         }
         self.refresh(now);
+    }
+
+    /// The daemon ends: what is to be kept is kept now.
+    pub fn handle_stop(&mut self, now: MonoTime) {
+        self.outputs.push_back(Output::Remember(Box::new(self.saved(now))));
     }
 
     /// The next thing to do.
