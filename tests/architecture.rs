@@ -369,7 +369,8 @@ fn a_file_that_is_too_long_too_wide_or_unexplained_is_found() {
 #[test]
 fn what_is_only_spoken_of_is_no_violation() {
     let text = "//! A planted file that speaks of `crate::daemon`.\n/* std::fs */\n\
-                const A: &str = \"crate::daemon::run\";\nconst B: &str = r#\"tokio::spawn \" TODO\"#;\nconst C: char = '\"';\n\
+                const A: &str = \"crate::daemon::run\";\nconst B: &str = r#\"tokio::spawn \" TODO\"#;\n\
+                const C: char = '\"';\n\
                 use super::id::TrackId;\n\
                 mod inner {\n    use super::super::id::UserId;\n    fn f<'a>(x: &'a str) {}\n}\n";
     assert_eq!(plant("src/core/planted.rs", text), []);

@@ -25,15 +25,16 @@ pub enum Action {
     Quit,
 }
 
-/// In the order in which the script does them, over and over, each so long after the last.
+/// In the order in which the script does them, over and over, each so long after the last. It ends in the track in which
+/// it began.
 pub const SCRIPT: [Action; 8] = [
     Action::SeekTo { position_us: 12_000_000 },
     Action::Pause,
     Action::Play,
     Action::Next,
+    Action::Previous,
     Action::Take,
     Action::SeekBy { offset_us: 7_000_000 },
-    Action::Previous,
     Action::SeekBy { offset_us: -3_000_000 },
 ];
 pub const SCRIPT_STEP: Duration = Duration::from_secs(2);

@@ -15,7 +15,9 @@ const SERVER_POLLS_MAX: usize = 200;
 const READY_POLLS_MAX: usize = 600;
 /// No need to queue somebody's whole collection.
 const TRACKS_MAX: u32 = 30;
-/// A car each: its name, its driver, and how far off its crystal is in parts per million, if it is a virtual one.
+/// The playlist goes over the music so often: a short tune lasts for a while.
+const ROUNDS: usize = 4;
+/// A car each: its name, its driver, and how far off its crystal is in parts per million, if virtual.
 const CARS: [(&str, &str, f64); 3] = [("van", "ann", 12.0), ("truck", "ben", 40.0), ("coupe", "cleo", -35.0)];
 
 pub struct Convoy {
@@ -27,7 +29,7 @@ pub struct Convoy {
 }
 
 impl Convoy {
-    /// Starts everything in `dir`; the cars look for their music in `music`, and leave records if they are to be judged.
+    /// Starts everything in `dir`; the cars look for music in `music`, and leave records if they are to be judged.
     ///
     /// # Errors
     /// When something does not start, with its last words.
@@ -145,7 +147,7 @@ impl Convoy {
         let mut tracks = client.library_search("", TRACKS_MAX).await?;
         tracks.sort_by(|a, b| a.path.cmp(&b.path));
         let tracks: Vec<Addition> = tracks.into_iter().map(|track| Addition::Library(track.id)).collect();
-        client.queue_add(&tracks, None).await?;
+        client.queue_add(&tracks.repeat(ROUNDS), None).await?;
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! What a virtual card played: every frame, and the true time at which each was heard.
 //!
 //! The card leaves `NAME.raw` (frames of two signed 16-bit samples) and `NAME.seg` beside it, a line for each event:
-//! `F <format> <channels> <rate> ...`, `S <start in monotonic ns> <first frame> <true rate>`, `E <ns> <end frame> <why>`.
-//! Frame `first + i` was heard at `start + i / rate`.
+//! `F <format> <channels> <rate> ...`, `S <start in monotonic ns> <first frame> <true rate>`,
+//! `E <ns> <end frame> <why>`. Frame `first + i` was heard at `start + i / rate`.
 
 use super::span::Span;
 use anyhow::{Context, Result, ensure};

@@ -252,6 +252,9 @@ fn wav(piece: &Piece, frames: &[[f32; 2]]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Comparison;
+    use crate::record::{Record, Stretch};
+    use crate::span::Span;
 
     #[test]
     fn a_piece_is_never_silent_and_never_clips() {
@@ -261,6 +264,18 @@ mod tests {
         assert!(frames.iter().flatten().all(|sample| sample.abs() < 1.0));
         let loud = |window: &[[f32; 2]]| window.iter().flatten().any(|sample| sample.abs() > 0.001);
         assert!(frames.chunks(44_100 / 200).all(loud));
+    }
+
+    #[test]
+    fn a_piece_laid_over_itself_fits_at_one_place_only() {
+        let piece = Piece { seconds: 5, ..PIECES[0] };
+        let sample = |sample: f32| (sample * f32::from(i16::MAX)) as i16;
+        let frames: Vec<[i16; 2]> = Studio::render(&piece).into_iter().map(|frame| frame.map(sample)).collect();
+        let record =
+            |starts_s: f64| Record { stretches: vec![Stretch { starts_s, rate_hz: 48_000.0, frames: frames.clone() }] };
+        let all = Span { from_s: 0.0, to_s: 1e9 };
+        let offsets = Comparison::new().offsets_s(&record(7.0), &record(7.0305), all).unwrap();
+        assert!(offsets.len() > 80 && offsets.iter().all(|offset| (offset - 0.0305).abs() < 5e-6), "{offsets:?}");
     }
 
     #[test]
