@@ -156,7 +156,7 @@ impl Car {
 fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
     let mut audio = toml::Table::new();
     match fitting.card {
-        Card::Real => audio.insert("output".to_owned(), "default".into()),
+        Card::Real => audio.insert("output".to_owned(), "alsa".into()),
         Card::Virtual { ppm } => {
             audio.insert("virtual_ppm".to_owned(), ppm.into());
             if fitting.recorded {
@@ -186,7 +186,7 @@ fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
     set("server", "url", fitting.server_url.into());
     set("server", "token_file", path("token").into());
     set("library", "folders", vec![fitting.music.display().to_string()].into());
-    set("bus", "address", format!("unix:path={}", path("bus")).into());
+    set("bus", "bus", format!("unix:path={}", path("bus")).into());
     set("paths", "state", path("state").into());
     set("paths", "cache", path("cache").into());
     config.insert("audio".to_owned(), audio.into());
