@@ -96,21 +96,23 @@ impl Car {
     }
 
     async fn ask(&self, request: Request) -> Result<Answer, Error> {
-        let busy = || Error::Busy("the head unit has too much to do; try again in a moment".into());
-        let _permit = self.permits.try_acquire().map_err(|_| busy())?;
-        let (reply, answer) = oneshot::channel();
-        self.calls.try_send(Call { request, reply }).map_err(|problem| match problem {
-            mpsc::error::TrySendError::Full(_) => busy(),
-            mpsc::error::TrySendError::Closed(_) => Error::Failed("the head unit is shutting down".into()),
-        })?;
-        match tokio::time::timeout(REPLY_MAX, answer).await {
-            Ok(Ok(result)) => Ok(result?),
-            Ok(Err(_)) => Err(Error::Failed("the head unit dropped the request; see its log".into())),
-            Err(_) => Err(Error::Failed(format!(
+        let _permit = self
+            .permits
+            .try_acquire()
+            .map_err(|_| Error::Busy("the head unit has too much to do; try again in a moment".into()))?;
+        let answered = async {
+            let (reply, answer) = oneshot::channel();
+            let sent = self.calls.send(Call { request, reply }).await;
+            sent.map_err(|_| Error::Failed("the head unit is shutting down".into()))?;
+            let dropped = |_| Error::Failed("the head unit dropped the request; see its log".into());
+            Ok(answer.await.map_err(dropped)??)
+        };
+        tokio::time::timeout(REPLY_MAX, answered).await.unwrap_or_else(|_| {
+            Err(Error::Failed(format!(
                 "the head unit did not answer within {} s; what was asked may still be done",
                 REPLY_MAX.as_secs()
-            ))),
-        }
+            )))
+        })
     }
 }
 

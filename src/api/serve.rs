@@ -30,7 +30,7 @@ pub struct Config {
 
 /// What joins the API to the loop that runs the core.
 pub struct Ports {
-    /// Every request, once. A full channel is told to the caller as "busy".
+    /// Every request, once. At most 64 are under way; who comes on top of them is told "busy".
     pub calls: mpsc::Sender<Call>,
     /// The newest snapshot; `Status::taken_us` is read with `clock`.
     pub status: watch::Receiver<Arc<Status>>,

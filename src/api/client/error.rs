@@ -45,6 +45,7 @@ fn of_bus(error: zbus::Error) -> ClientError {
             fdo::Error::AccessDenied(_) => {
                 ClientError::Denied("the bus does not let this user control the head unit".into())
             }
+            fdo::Error::LimitsExceeded(text) => ClientError::Busy(text),
             fdo::Error::InvalidArgs(text) => ClientError::Invalid(text),
             other => ClientError::Protocol(other.to_string()),
         },
