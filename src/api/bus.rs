@@ -15,9 +15,6 @@ pub(crate) fn builder(bus: &str) -> Builder<'_> {
 pub(crate) fn is_unreachable(error: &zbus::Error) -> bool {
     matches!(
         error,
-        zbus::Error::Connection(..)
-            | zbus::Error::InputOutput(_)
-            | zbus::Error::Address(_)
-            | zbus::Error::Handshake(_)
+        zbus::Error::Connection(..) | zbus::Error::InputOutput(_) | zbus::Error::Address(_) | zbus::Error::Handshake(_)
     )
 }

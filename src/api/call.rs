@@ -2,9 +2,7 @@
 
 use crate::core::id::EntryId;
 use crate::core::playlist::Track;
-use crate::core::request::{
-    Command, Done, HistoryEntry, LibraryProblem, LibraryTrack, OutputInfo, Query, Refusal,
-};
+use crate::core::request::{Command, Done, HistoryEntry, LibraryProblem, LibraryTrack, OutputInfo, Query, Refusal};
 use tokio::sync::oneshot;
 
 /// A request and the place for its answer. A dropped `reply` is told to the caller as a failure.

@@ -1,12 +1,12 @@
 //! Tells the bus what changed: property changes as the snapshots change, notices as signals.
 
 use super::car::Car;
+use super::interface::Quiet;
 use super::interface::convoy::{Convoy, ConvoySignals};
 use super::interface::diagnostics::Diagnostics;
 use super::interface::library::Library;
 use super::interface::player::{Player, PlayerSignals};
 use super::interface::queue::Queue;
-use super::interface::Quiet;
 use super::mpris::player::{Player as MprisPlayer, PlayerSignals as _};
 use super::mpris::root::Root;
 use super::{PATH, mpris};

@@ -154,7 +154,11 @@ async fn return_to(name: &str, car: &Car, feeds: &mut Feeds) -> Option<(Connecti
 async fn offer(name: &str, car: &Car) -> Result<(Connection, Publisher), ApiError> {
     let connection = bus::builder(name).method_timeout(ANSWER_MAX).build().await.map_err(|error| {
         let (bus, problem) = (name.to_owned(), error.to_string());
-        if bus::is_unreachable(&error) { ApiError::Unreachable { bus, problem } } else { ApiError::Bus { bus, problem } }
+        if bus::is_unreachable(&error) {
+            ApiError::Unreachable { bus, problem }
+        } else {
+            ApiError::Bus { bus, problem }
+        }
     })?;
     let failed = |error: zbus::Error| ApiError::Bus { bus: name.to_owned(), problem: error.to_string() };
     let publisher = Publisher::new(&connection, car).await.map_err(failed)?;

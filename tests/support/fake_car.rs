@@ -253,9 +253,7 @@ fn push(inside: &mut Inside, addition: Addition, index: Option<usize>) {
             let title = known.map_or_else(String::new, |track| track.title.clone());
             track(id, title, None)
         }
-        Addition::Url(url) => {
-            track(TrackId::new(format!("url{}", inside.sequence)).unwrap(), String::new(), Some(url))
-        }
+        Addition::Url(url) => track(TrackId::new(format!("url{}", inside.sequence)).unwrap(), String::new(), Some(url)),
     };
     let entry = QueueEntry { id: EntryId::new(format!("car-1:{}", inside.sequence)).unwrap(), track };
     let end = inside.queue.entries.len();
@@ -264,7 +262,15 @@ fn push(inside: &mut Inside, addition: Addition, index: Option<usize>) {
 
 fn track(id: TrackId, title: String, url: Option<String>) -> Track {
     let artist = "Beethoven".into();
-    Track { id, title, artist, album: String::new(), duration_us: Some(180_000_000), url, extra: serde_json::Map::new() }
+    Track {
+        id,
+        title,
+        artist,
+        album: String::new(),
+        duration_us: Some(180_000_000),
+        url,
+        extra: serde_json::Map::new(),
+    }
 }
 
 fn show(inside: &mut Inside, status: &watch::Sender<Arc<Status>>, queue: &watch::Sender<Arc<Queue>>) {

@@ -10,9 +10,12 @@ pub enum ClientError {
     NoBus { bus: String, problem: String },
     #[error("no head unit runs on this bus")]
     Absent,
-    /// The head unit or the bus says that the caller has no right to it.
+    /// The head unit says that this may not be done by this car now.
     #[error("{0}")]
     Denied(String),
+    /// The bus's policy does not let the caller through.
+    #[error("this user may not control the head unit")]
+    DeniedByBus,
     #[error("{0}")]
     Invalid(String),
     #[error("{0}")]
@@ -41,10 +44,10 @@ fn of_bus(error: zbus::Error) -> ClientError {
     match error {
         error if bus::is_unreachable(&error) => ClientError::Absent,
         zbus::Error::FDO(fdo) => match *fdo {
-            fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) | fdo::Error::NoReply(_) => ClientError::Absent,
-            fdo::Error::AccessDenied(_) => {
-                ClientError::Denied("the bus does not let this user control the head unit".into())
+            fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) | fdo::Error::NoReply(_) => {
+                ClientError::Absent
             }
+            fdo::Error::AccessDenied(_) => ClientError::DeniedByBus,
             fdo::Error::LimitsExceeded(text) => ClientError::Busy(text),
             fdo::Error::InvalidArgs(text) => ClientError::Invalid(text),
             other => ClientError::Protocol(other.to_string()),

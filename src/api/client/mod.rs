@@ -48,8 +48,8 @@ impl Client {
     /// [`ClientError::NoBus`] when there is no such bus. Whether a head unit is there shows at the first call.
     pub async fn connect(bus: &str) -> Result<Self, ClientError> {
         let connection = bus::builder(bus).method_timeout(ANSWER_MAX).build().await;
-        let connection = connection
-            .map_err(|error| ClientError::NoBus { bus: bus.to_owned(), problem: error.to_string() })?;
+        let connection =
+            connection.map_err(|error| ClientError::NoBus { bus: bus.to_owned(), problem: error.to_string() })?;
         let at = &connection;
         let no = CacheProperties::No;
         Ok(Self {
@@ -188,7 +188,8 @@ impl Client {
         let mut queue = Queue::default();
         let mut rereads = 0;
         loop {
-            let (revision, total, page) = self.queue.list(queue.entries.len() as u64, PAGE).await.map_err(Error::from)?;
+            let (revision, total, page) =
+                self.queue.list(queue.entries.len() as u64, PAGE).await.map_err(Error::from)?;
             if revision != queue.revision && !queue.entries.is_empty() {
                 rereads += 1;
                 if rereads > REREADS_MAX {

@@ -59,67 +59,67 @@ impl Convoy {
 
     /// The members, each with device, user, name, online, and kind ("car" or "phone").
     #[zbus(out_args("members"))]
-    async fn who(&self) -> Vec<MemberRow> {
-        self.members().await
+    fn who(&self) -> Vec<MemberRow> {
+        self.members()
     }
 
     /// The convoy's id; empty while in none.
     #[zbus(property)]
-    async fn convoy(&self) -> String {
+    fn convoy(&self) -> String {
         self.car.status().convoy.clone().unwrap_or_default()
     }
 
     /// The device that may control playback; empty when nobody leads, and then anyone may.
     #[zbus(property)]
-    async fn controller(&self) -> String {
+    fn controller(&self) -> String {
         self.car.status().controller.clone().unwrap_or_default()
     }
 
     /// Whether the controller is this car.
     #[zbus(property)]
-    async fn is_controller(&self) -> bool {
+    fn is_controller(&self) -> bool {
         self.car.status().is_controller
     }
 
     #[zbus(property)]
-    async fn members(&self) -> Vec<MemberRow> {
+    fn members(&self) -> Vec<MemberRow> {
         self.car.status().members.iter().map(MemberRow::from).collect()
     }
 
     /// Path to the server: "connected", "degraded", "disconnected".
     #[zbus(property, name = "SocketIO")]
-    async fn socket_io(&self) -> String {
+    fn socket_io(&self) -> String {
         self.car.status().connection.socket_io.as_str().into()
     }
 
     /// Links to other members: "connecting", "connected", "failed", by device.
     #[zbus(property, name = "WebRTC")]
-    async fn web_rtc(&self) -> BTreeMap<String, String> {
+    fn web_rtc(&self) -> BTreeMap<String, String> {
         let status = self.car.status();
         status.connection.web_rtc.iter().map(|(peer, state)| (peer.clone(), state.as_str().into())).collect()
     }
 
     /// Which tier decides: "socket", "webrtc", "offline".
     #[zbus(property)]
-    async fn active_sync(&self) -> String {
+    fn active_sync(&self) -> String {
         self.car.status().connection.active_sync.as_str().into()
     }
 
     /// Why that tier, in words.
     #[zbus(property)]
-    async fn reason(&self) -> String {
+    fn reason(&self) -> String {
         self.car.status().connection.reason.clone()
     }
 
     /// Round trip to the server, in microseconds; -1 while it does not answer.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn round_trip_us(&self) -> i64 {
+    fn round_trip_us(&self) -> i64 {
         self.car.status().connection.round_trip_us.unwrap_or(-1)
     }
 
     /// What the server speaks: "jamz" or "backend"; empty until it has shown it.
     #[zbus(property)]
-    async fn dialect(&self) -> String {
+    fn dialect(&self) -> String {
         self.car.status().connection.dialect.clone().unwrap_or_default()
     }
 

@@ -37,7 +37,7 @@ impl Quiet for Diagnostics {
 impl Diagnostics {
     /// Everything at once, as the JSON that `jamzctl --json status` prints.
     #[zbus(out_args("json"))]
-    async fn status(&self) -> Result<String, Error> {
+    fn status(&self) -> Result<String, Error> {
         json(&self.car.status_now())
     }
 
@@ -72,107 +72,108 @@ impl Diagnostics {
     }
 
     #[zbus(property)]
-    async fn version(&self) -> String {
+    fn version(&self) -> String {
         self.car.status().version.clone()
     }
 
     /// This car's id.
     #[zbus(property)]
-    async fn device(&self) -> String {
+    fn device(&self) -> String {
         self.car.status().device.clone()
     }
 
     /// This car's name, as its owner gave it.
     #[zbus(property)]
-    async fn name(&self) -> String {
+    fn name(&self) -> String {
         self.car.status().name.clone()
     }
 
     /// The sound output in use.
     #[zbus(property)]
-    async fn output(&self) -> String {
+    fn output(&self) -> String {
         self.car.status().audio.output.clone()
     }
 
     /// Frames per second of the sound device; 0 while there is none.
     #[zbus(property)]
-    async fn output_rate_hz(&self) -> u32 {
+    fn output_rate_hz(&self) -> u32 {
         self.car.status().audio.rate_hz.unwrap_or(0)
     }
 
     /// Whether music is audible, at the right place.
     #[zbus(property)]
-    async fn in_sync(&self) -> bool {
+    fn in_sync(&self) -> bool {
         self.car.status().audio.in_sync
     }
 
     /// What is wrong with the sound, in words; empty when nothing is.
     #[zbus(property)]
-    async fn audio_problem(&self) -> String {
+    fn audio_problem(&self) -> String {
         self.car.status().audio.problem.clone().unwrap_or_default()
     }
 
     /// Measured position minus wanted position, in microseconds; 0 while it is not measured.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn audio_offset_us(&self) -> i64 {
+    fn audio_offset_us(&self) -> i64 {
         self.car.status().audio.offset_us.unwrap_or(0)
     }
 
     /// What the resampler adds now, in parts per million.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn correction_ppm(&self) -> f64 {
+    fn correction_ppm(&self) -> f64 {
         self.car.status().audio.correction_ppm
     }
 
     /// Times that the sound device ran dry.
     #[zbus(property)]
-    async fn underruns(&self) -> u64 {
+    fn underruns(&self) -> u64 {
         self.car.status().audio.underruns
     }
 
     /// Times that playback was put right by a jump under a fade.
     #[zbus(property)]
-    async fn realigns(&self) -> u64 {
+    fn realigns(&self) -> u64 {
         self.car.status().audio.realigns
     }
 
     /// Whether the convoy's clock is known.
     #[zbus(property)]
-    async fn clock_synced(&self) -> bool {
+    fn clock_synced(&self) -> bool {
         self.car.status().clock.synced
     }
 
     /// Bound of the error against convoy time, in microseconds; -1 while it is not known.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn clock_bound_us(&self) -> i64 {
+    fn clock_bound_us(&self) -> i64 {
         self.car.status().clock.bound_us.unwrap_or(-1)
     }
 
     /// Rate of the convoy's clock against this machine's, in parts per million.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn clock_rate_ppm(&self) -> f64 {
+    fn clock_rate_ppm(&self) -> f64 {
         self.car.status().clock.rate_ppm
     }
 
     /// How far ahead the next control takes effect, in microseconds.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn lead_us(&self) -> i64 {
+    fn lead_us(&self) -> i64 {
         self.car.status().lead_us
     }
 
     /// Changes known here, whoever made them.
     #[zbus(property)]
-    async fn changes_applied(&self) -> u64 {
+    fn changes_applied(&self) -> u64 {
         self.car.status().changes.applied
     }
 
     /// Changes made here and not yet acknowledged by an authority.
     #[zbus(property)]
-    async fn changes_pending(&self) -> u64 {
+    fn changes_pending(&self) -> u64 {
         self.car.status().changes.pending
     }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::Failed(format!("the answer cannot be written as JSON: {error}")))
+    serde_json::to_string(value)
+        .map_err(|error| Error::Failed(format!("the answer cannot be written as JSON: {error}")))
 }

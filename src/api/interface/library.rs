@@ -51,9 +51,7 @@ impl Library {
     async fn search(&self, text: String, limit: u32) -> Result<Vec<LibraryRow>, Error> {
         bounded("the text to search for", &text, TEXT_BYTES_MAX)?;
         match self.car.query(Query::LibrarySearch { text, limit: limit.min(FOUND_MAX) }).await? {
-            Answer::Tracks(tracks) => {
-                Ok(tracks.into_iter().take(FOUND_MAX as usize).map(LibraryRow::from).collect())
-            }
+            Answer::Tracks(tracks) => Ok(tracks.into_iter().take(FOUND_MAX as usize).map(LibraryRow::from).collect()),
             other => Err(unexpected(&other)),
         }
     }
@@ -74,35 +72,35 @@ impl Library {
     }
 
     #[zbus(property)]
-    async fn track_count(&self) -> u64 {
+    fn track_count(&self) -> u64 {
         self.car.status().library.tracks
     }
 
     #[zbus(property)]
-    async fn problem_count(&self) -> u64 {
+    fn problem_count(&self) -> u64 {
         self.car.status().library.problems
     }
 
     #[zbus(property)]
-    async fn scanning(&self) -> bool {
+    fn scanning(&self) -> bool {
         self.car.status().library.scanning.is_some()
     }
 
     /// Files looked at, while a scan runs.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn scanned(&self) -> u64 {
+    fn scanned(&self) -> u64 {
         self.car.status().library.scanning.map_or(0, |(scanned, _)| scanned)
     }
 
     /// Files found, while a scan runs.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn scan_total(&self) -> u64 {
+    fn scan_total(&self) -> u64 {
         self.car.status().library.scanning.map_or(0, |(_, total)| total)
     }
 
     /// Tracks on their way here: track, bytes, bytes_total (left out while unknown).
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn fetching(&self) -> Vec<FetchRow> {
+    fn fetching(&self) -> Vec<FetchRow> {
         self.car.status().library.fetching.iter().map(FetchRow::from).collect()
     }
 }

@@ -80,13 +80,13 @@ impl Player {
     }
 
     #[zbus(property)]
-    async fn playing(&self) -> bool {
+    fn playing(&self) -> bool {
         self.car.status().now_playing.playing
     }
 
     /// The current track: entry, id, title, artist, album, duration_us, url; what is not known is left out.
     #[zbus(property)]
-    async fn track(&self) -> TrackRow {
+    fn track(&self) -> TrackRow {
         let status = self.car.status();
         let now = &status.now_playing;
         now.track.as_ref().map(|track| TrackRow::new(now.entry.as_deref(), track)).unwrap_or_default()
@@ -94,19 +94,19 @@ impl Player {
 
     /// The current track's place in the playlist, counted from nought; -1 when it has none.
     #[zbus(property)]
-    async fn index(&self) -> i64 {
+    fn index(&self) -> i64 {
         self.car.status().now_playing.index.map_or(-1, |index| index as i64)
     }
 
     /// Where in the track the convoy is at this moment, in microseconds. It runs by itself; jumps are told by Seeked.
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn position_us(&self) -> i64 {
+    fn position_us(&self) -> i64 {
         self.car.status_now().now_playing.position_us
     }
 
     /// This car's loudness, 0 to 1.
     #[zbus(property)]
-    async fn volume(&self) -> f64 {
+    fn volume(&self) -> f64 {
         self.car.status().volume
     }
 
@@ -116,7 +116,7 @@ impl Player {
     }
 
     #[zbus(property)]
-    async fn ducked(&self) -> bool {
+    fn ducked(&self) -> bool {
         self.car.status().ducked
     }
 

@@ -72,7 +72,7 @@ impl Queue {
     /// A page of the list from the place `first` on. It may be shorter than `count`; ask on from where it ends, and from
     /// the start when the revision has changed meanwhile. Entries are dictionaries as Player.Track is.
     #[zbus(out_args("revision", "total", "entries"))]
-    async fn list(&self, first: u64, count: u64) -> (u64, u64, Vec<TrackRow>) {
+    fn list(&self, first: u64, count: u64) -> (u64, u64, Vec<TrackRow>) {
         let queue = self.car.queue();
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(PAGE_MAX);
         let mut bytes = 0;
@@ -89,13 +89,13 @@ impl Queue {
     }
 
     #[zbus(property)]
-    async fn length(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.car.status().queue_length as u64
     }
 
     /// Grows whenever the list changes.
     #[zbus(property)]
-    async fn revision(&self) -> u64 {
+    fn revision(&self) -> u64 {
         self.car.queue().revision
     }
 }

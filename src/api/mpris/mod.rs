@@ -5,7 +5,9 @@
 //! the specification wants it constant, and because the volume is always this car's own.
 
 mod metadata;
+#[expect(clippy::unused_self, reason = "a property is the object's, also where it is constant")]
 pub(super) mod player;
+#[expect(clippy::unused_self, reason = "a property is the object's, also where it is constant")]
 pub(super) mod root;
 pub(super) mod track_id;
 

@@ -109,7 +109,7 @@ impl Player {
     pub(crate) async fn seeked(emitter: &SignalEmitter<'_>, position: i64) -> zbus::Result<()>;
 
     #[zbus(property)]
-    async fn playback_status(&self) -> String {
+    fn playback_status(&self) -> String {
         let status = self.car.status();
         let now = &status.now_playing;
         match (&now.track, now.playing) {
@@ -120,27 +120,27 @@ impl Player {
     }
 
     #[zbus(property)]
-    async fn loop_status(&self) -> String {
+    fn loop_status(&self) -> String {
         "None".into()
     }
 
     #[zbus(property)]
-    async fn set_loop_status(&self, value: String) -> Result<(), Error> {
+    fn set_loop_status(&self, value: &str) -> Result<(), Error> {
         if value == "None" { Ok(()) } else { Err(Error::Invalid("a convoy's playlist does not loop".into())) }
     }
 
     #[zbus(property)]
-    async fn shuffle(&self) -> bool {
+    fn shuffle(&self) -> bool {
         false
     }
 
     #[zbus(property)]
-    async fn set_shuffle(&self, value: bool) -> Result<(), Error> {
+    fn set_shuffle(&self, value: bool) -> Result<(), Error> {
         if value { Err(Error::Invalid("a convoy's playlist is played in its order".into())) } else { Ok(()) }
     }
 
     #[zbus(property)]
-    async fn rate(&self) -> f64 {
+    fn rate(&self) -> f64 {
         1.0
     }
 
@@ -151,22 +151,22 @@ impl Player {
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn minimum_rate(&self) -> f64 {
+    fn minimum_rate(&self) -> f64 {
         1.0
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn maximum_rate(&self) -> f64 {
+    fn maximum_rate(&self) -> f64 {
         1.0
     }
 
     #[zbus(property)]
-    async fn metadata(&self) -> BTreeMap<String, Variant<'static>> {
+    fn metadata(&self) -> BTreeMap<String, Variant<'static>> {
         metadata::of(&self.car.status().now_playing)
     }
 
     #[zbus(property)]
-    async fn volume(&self) -> f64 {
+    fn volume(&self) -> f64 {
         self.car.status().volume
     }
 
@@ -177,40 +177,40 @@ impl Player {
     }
 
     #[zbus(property(emits_changed_signal = "false"))]
-    async fn position(&self) -> i64 {
+    fn position(&self) -> i64 {
         self.car.status_now().now_playing.position_us
     }
 
     #[zbus(property)]
-    async fn can_go_next(&self) -> bool {
+    fn can_go_next(&self) -> bool {
         let status = self.car.status();
         let after = status.now_playing.index.map_or(0, |index| index + 1);
         self.car.may_control() && after < status.queue_length
     }
 
     #[zbus(property)]
-    async fn can_go_previous(&self) -> bool {
+    fn can_go_previous(&self) -> bool {
         self.car.may_control() && self.car.status().now_playing.track.is_some()
     }
 
     #[zbus(property)]
-    async fn can_play(&self) -> bool {
+    fn can_play(&self) -> bool {
         let status = self.car.status();
         self.car.may_control() && (status.now_playing.track.is_some() || status.queue_length > 0)
     }
 
     #[zbus(property)]
-    async fn can_pause(&self) -> bool {
+    fn can_pause(&self) -> bool {
         self.car.may_control() && self.car.status().now_playing.track.is_some()
     }
 
     #[zbus(property)]
-    async fn can_seek(&self) -> bool {
+    fn can_seek(&self) -> bool {
         self.car.may_control() && self.car.status().now_playing.track.is_some()
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn can_control(&self) -> bool {
+    fn can_control(&self) -> bool {
         true
     }
 }

@@ -12,38 +12,38 @@ impl Quiet for Root {
 #[interface(name = "org.mpris.MediaPlayer2", introspection_docs = false)]
 impl Root {
     /// There is no window to raise.
-    async fn raise(&self) {}
+    fn raise(&self) {}
 
     /// The head unit is ended by the system, not by a remote control.
-    async fn quit(&self) {}
+    fn quit(&self) {}
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn can_quit(&self) -> bool {
+    fn can_quit(&self) -> bool {
         false
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn can_raise(&self) -> bool {
+    fn can_raise(&self) -> bool {
         false
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn has_track_list(&self) -> bool {
+    fn has_track_list(&self) -> bool {
         false
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn identity(&self) -> String {
+    fn identity(&self) -> String {
         "TrafficJamz".into()
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn supported_uri_schemes(&self) -> Vec<String> {
+    fn supported_uri_schemes(&self) -> Vec<String> {
         vec!["http".into(), "https".into()]
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn supported_mime_types(&self) -> Vec<String> {
+    fn supported_mime_types(&self) -> Vec<String> {
         ["audio/mpeg", "audio/mp4", "audio/aac", "audio/flac", "audio/ogg", "audio/opus", "audio/wav"]
             .map(String::from)
             .to_vec()
