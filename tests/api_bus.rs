@@ -1,7 +1,9 @@
 //! The API on a real bus, through its own client: every verb, every kind of failure, and a bus that goes away.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/bus.rs"]
 mod bus;
+#[allow(dead_code)]
 #[path = "support/fake_car.rs"]
 mod fake_car;
 

@@ -11,19 +11,19 @@ const OPEN_POLICY: &str = r#"<policy context="default">
     <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
   </policy>"#;
 
-pub struct Bus {
+pub(crate) struct Bus {
     daemon: Option<Child>,
     folder: TempDir,
 }
 
 impl Bus {
     /// A session-like bus of its own.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with_policy("session", OPEN_POLICY)
     }
 
     /// A bus of `kind` (`session`, `system`) with this policy in its configuration.
-    pub fn with_policy(kind: &str, policy: &str) -> Self {
+    pub(crate) fn with_policy(kind: &str, policy: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Other users must reach the socket.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -47,16 +47,16 @@ impl Bus {
     }
 
     /// The address, the same after a restart.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("unix:path={}", self.folder.path().join("bus").display())
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Ends the daemon: every connection breaks.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {
             let _ = daemon.kill();
             let _ = daemon.wait();
@@ -64,7 +64,7 @@ impl Bus {
         let _ = std::fs::remove_file(self.folder.path().join("bus"));
     }
 
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.stop();
         let config: PathBuf = self.folder.path().join("bus.conf");
         let mut daemon = Command::new("dbus-daemon")

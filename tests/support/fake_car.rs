@@ -15,35 +15,35 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, mpsc, watch};
 
 /// What the car is and does; tests change it as they need.
-pub struct Inside {
-    pub status: Status,
-    pub queue: Queue,
-    pub commands: Vec<Command>,
-    pub reach: Reach,
+pub(crate) struct Inside {
+    pub(crate) status: Status,
+    pub(crate) queue: Queue,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) reach: Reach,
     /// Answers every command with this.
-    pub refusal: Option<Refusal>,
+    pub(crate) refusal: Option<Refusal>,
     /// Answers nothing.
-    pub deaf: bool,
-    pub library: Vec<LibraryTrack>,
-    pub problems: Vec<LibraryProblem>,
+    pub(crate) deaf: bool,
+    pub(crate) library: Vec<LibraryTrack>,
+    pub(crate) problems: Vec<LibraryProblem>,
     sequence: u64,
 }
 
 /// Handles to a running fake.
-pub struct FakeCar {
-    pub inside: Arc<Mutex<Inside>>,
-    pub notices: broadcast::Sender<Notice>,
-    pub api: Api,
+pub(crate) struct FakeCar {
+    pub(crate) inside: Arc<Mutex<Inside>>,
+    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) api: Api,
     status: watch::Sender<Arc<Status>>,
     queue: watch::Sender<Arc<Queue>>,
 }
 
 impl FakeCar {
-    pub async fn start(bus: &str) -> Self {
+    pub(crate) async fn start(bus: &str) -> Self {
         Self::try_start(bus).await.unwrap()
     }
 
-    pub async fn try_start(bus: &str) -> Result<Self, ApiError> {
+    pub(crate) async fn try_start(bus: &str) -> Result<Self, ApiError> {
         let inside = Inside {
             status: parked(),
             queue: Queue::default(),
@@ -73,19 +73,19 @@ impl FakeCar {
     }
 
     /// Changes the car, and shows it.
-    pub fn change(&self, change: impl FnOnce(&mut Inside)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Inside)) {
         let mut inside = self.inside.lock().unwrap();
         change(&mut inside);
         show(&mut inside, &self.status, &self.queue);
     }
 
     /// The commands it has got so far.
-    pub fn commands(&self) -> Vec<Command> {
+    pub(crate) fn commands(&self) -> Vec<Command> {
         self.inside.lock().unwrap().commands.clone()
     }
 
     /// Puts tracks with these titles into the playlist, each three minutes long.
-    pub fn fill(&self, titles: &[&str]) {
+    pub(crate) fn fill(&self, titles: &[&str]) {
         self.change(|inside| {
             for title in titles {
                 push(inside, Addition::Url(format!("https://example.org/{title}.mp3")), None);
@@ -95,7 +95,7 @@ impl FakeCar {
     }
 }
 
-pub fn library_track(id: &str, title: &str) -> LibraryTrack {
+pub(crate) fn library_track(id: &str, title: &str) -> LibraryTrack {
     LibraryTrack {
         id: TrackId::new(format!("{id:0<64}")).unwrap(),
         title: title.into(),
