@@ -1,9 +1,10 @@
 //! The API on a real bus, through its own client: every verb, every kind of failure, and a bus that goes away.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/bus.rs"]
 mod bus;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/fake_car.rs"]
 mod fake_car;
 

@@ -1,11 +1,13 @@
 //! The real `jamzctl` on a real bus: every verb, its output and its exit status.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/bus.rs"]
 mod bus;
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/ctl.rs"]
 mod ctl;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/fake_car.rs"]
 mod fake_car;
 
