@@ -1,5 +1,5 @@
 //! Decoding: each format, to the sample, from any place; and files that are not what they say.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+#![allow(unreachable_pub, reason = "support files serve several tests")]
 
 #[path = "support/sound.rs"]
 mod sound;
@@ -62,7 +62,7 @@ fn every_format_is_aligned_and_as_long_as_the_music_to_the_sample() {
     let mut wrong = Vec::new();
     for (path, rate_hz, error_max_db) in files {
         let (rate, found) = decode(&source(&path), 0).unwrap();
-        let length = (SWEEP_FRAMES as f64 * f64::from(rate_hz) / 44_100.0).round() as usize;
+        let length = (SWEEP_FRAMES as f64 * f64::from(rate_hz) / 44_100.0).ceil() as usize;
         let ideal = frames(sweep, rate_hz, found.len().max(length));
         let (shift, error) = (best_shift(&found, &ideal), error_db(&found, &ideal[..found.len()]));
         println!("{}: {} frames, shift {shift}, error {error:.1} dB", path.display(), found.len());
@@ -88,7 +88,9 @@ fn a_seek_gives_the_same_samples_at_the_same_places() {
             let rest = &whole[from..];
             let error = if part.len() == rest.len() { error_db(&part, rest) } else { f64::INFINITY };
             println!("{name} from {from}: {} of {} frames, {error:.1} dB", part.len(), rest.len());
-            if error > -45.0 {
+            // AAC fills quiet bands with noise, which is another each time.
+            let error_max_db = if name.ends_with("m4a") { -40.0 } else { -60.0 };
+            if error > error_max_db {
                 wrong.push(format!("{name} from {from}: {} of {} frames, {error:.1} dB", part.len(), rest.len()));
             }
         }

@@ -138,8 +138,21 @@ impl Decoder {
             .ok_or_else(|| unknown("its time base is nought"))?;
         let in_frames =
             |ticks: u64, timescale: u32| (ticks as f64 * f64::from(rate_hz) / f64::from(timescale)).round() as i64;
-        let lead_frames = edit.map_or(0, |e| in_frames(e.media_time, e.track_timescale));
-        let end_frame = edit.map(|e| in_frames(e.duration, e.movie_timescale)).filter(|end| *end > 0);
+        let delay = match edit {
+            Some(edit) => in_frames(edit.media_time, edit.track_timescale),
+            // Opus counts its pre-skip in its time stamps.
+            None if coding == CODEC_ID_OPUS => i64::from(track.delay.unwrap_or(0)),
+            None => 0,
+        };
+        // A recording of a running stream does not begin at nought.
+        let lead_frames = delay + position(track.start_ts.get(), time_base, rate_hz).max(0);
+        let end_frame = edit.map(|edit| {
+            let end = in_frames(edit.duration, edit.movie_timescale);
+            let decoded = track.duration.map_or(end, |d| position(d.get() as i64, time_base, rate_hz) - lead_frames);
+            // Movies often count in milliseconds, which is too coarse to cut by.
+            if (end - decoded).abs() <= in_frames(1, edit.movie_timescale) { decoded } else { end }
+        });
+        let end_frame = end_frame.filter(|end| *end > 0);
         Ok(Self {
             format,
             codec,
@@ -229,7 +242,7 @@ impl Decoder {
         let downmix = self.downmix.get_or_insert_with(|| Downmix::new(channels));
         self.interleaved.resize(buffer.samples_interleaved(), 0.0);
         buffer.copy_to_slice_interleaved(&mut self.interleaved);
-        let first = position(packet.pts, self.time_base, self.rate_hz) - self.lead_frames;
+        let first = position(packet.pts.get(), self.time_base, self.rate_hz) - self.lead_frames;
         let end = (first + count as i64 - trim_end as i64).min(self.end_frame.unwrap_or(i64::MAX));
         let begin = self.from_frame.max(0).max(first);
         if begin >= end {
@@ -243,7 +256,7 @@ impl Decoder {
     }
 
     fn position(&self, at: Timestamp) -> i64 {
-        position(at, self.time_base, self.rate_hz) - self.lead_frames
+        position(at.get(), self.time_base, self.rate_hz) - self.lead_frames
     }
 
     fn timestamp(&self, frame: i64) -> Timestamp {
@@ -254,9 +267,9 @@ impl Decoder {
 }
 
 /// Frames from the origin of the time stamps.
-fn position(at: Timestamp, time_base: TimeBase, rate_hz: u32) -> i64 {
+fn position(ticks: i64, time_base: TimeBase, rate_hz: u32) -> i64 {
     let (numerator, denominator) = (i128::from(time_base.numer.get()), i128::from(time_base.denom.get()));
-    let doubled = 2 * i128::from(at.get()) * numerator * i128::from(rate_hz);
+    let doubled = 2 * i128::from(ticks) * numerator * i128::from(rate_hz);
     ((doubled + denominator).div_euclid(2 * denominator)) as i64
 }
 

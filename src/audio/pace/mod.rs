@@ -258,7 +258,6 @@ impl Pacer {
     /// Whether a waiting voice begins in this block, and at which frame of it.
     fn begin(&mut self, voice: &mut Voice, grid: &Grid, joins: &[(ConvoyTime, f64)], count: usize) -> Option<usize> {
         self.pull(voice, 0.0);
-        let source_hz = voice.source_hz()?;
         let segment = &voice.segment;
         if let Some(problem) = &voice.failed {
             if grid.since_us(segment.starts, 0.0) > 0.0 {
@@ -266,6 +265,7 @@ impl Pacer {
             }
             return None;
         }
+        let source_hz = voice.source_hz()?;
         // A track that follows another without a gap inherits its error, or there would be a gap.
         let join = (segment.position_us == 0)
             .then(|| joins.iter().find(|(ends, _)| (*ends - segment.starts).abs() <= JOINED_US))
