@@ -9,5 +9,10 @@ mod error;
 pub mod journal;
 mod state;
 
+#[cfg(feature = "car")]
+pub mod library;
+#[cfg(feature = "car")]
+mod probe;
+
 pub use error::StoreError;
 pub use journal::{Hooks, Loaded, Store, Write};
