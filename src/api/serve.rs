@@ -8,6 +8,7 @@ use super::{BUS_NAME, bus, mpris};
 use crate::core::clock::Monotonic;
 use crate::core::io::Notice;
 use crate::core::status::Status;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -22,10 +23,17 @@ const RETRY_MIN: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// Where to offer the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// `system`, `session`, or a D-Bus address.
     pub bus: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { bus: "system".into() }
+    }
 }
 
 /// What joins the API to the loop that runs the core.

@@ -1,5 +1,6 @@
 //! Where logs go: journald with fields when systemd runs us, readable lines on a terminal otherwise.
 
+use std::io::IsTerminal;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -17,7 +18,7 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     match tracing_journald::layer().ok().filter(|_| under_systemd) {
         Some(journald) => registry.with(journald).try_init()?,
-        None => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()?,
+        None => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal())).try_init()?,
     }
     Ok(())
 }

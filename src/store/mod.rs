@@ -13,6 +13,8 @@ mod state;
 pub mod library;
 #[cfg(feature = "car")]
 mod probe;
+#[cfg(feature = "car")]
+pub mod tracks;
 
 pub use error::StoreError;
 pub use journal::{Hooks, Loaded, Store, Write};

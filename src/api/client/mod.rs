@@ -146,6 +146,7 @@ impl Client {
         for chunk in tracks.chunks(ADD_MAX) {
             let named = chunk.iter().map(|addition| match addition {
                 Addition::Library(id) => ("library".to_owned(), id.to_string()),
+                Addition::Known(track) => ("library".to_owned(), track.id.to_string()),
                 Addition::Url(url) => ("url".to_owned(), url.clone()),
             });
             let added = done(self.queue.add(named.collect(), index).await?)?;

@@ -35,6 +35,7 @@ impl Car {
             changes: ChangeCounts { applied: self.state.versions.count(), pending: self.own.count() },
             lead_us: self.lead_us(),
             queue_revision: self.queue_revision,
+            taken_us: now.0,
         }
     }
 
