@@ -154,6 +154,12 @@ impl Authority {
         self.roster.len()
     }
 
+    /// The connections of all members.
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionId> {
+        [Dialect::Jamz, Dialect::Backend].into_iter().flat_map(|dialect| self.roster.speaking(dialect)).collect()
+    }
+
     #[must_use]
     pub fn seat(&self, connection: &ConnectionId) -> Option<&Seat> {
         self.roster.get(connection)

@@ -11,9 +11,10 @@ use crate::core::id::{DeviceId, EntryId, TrackId, UserId};
 use crate::core::io::Dialect;
 use crate::core::playlist::Track;
 use crate::core::timeline::Anchor;
+use serde::{Deserialize, Serialize};
 
 /// What a phone asks for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PhoneRequest {
     Control {
         action: BackendAction,

@@ -3,14 +3,16 @@
 use crate::core::id::{DeviceId, UserId};
 use crate::core::io::Dialect;
 use crate::core::status::{Member, MemberKind};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Names a connection; unique among all that reach this authority.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ConnectionId(pub String);
 
 /// Someone who wants to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Newcomer {
     pub connection: ConnectionId,
     pub device: DeviceId,
