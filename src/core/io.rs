@@ -71,7 +71,7 @@ pub enum Output {
 }
 
 /// Which language a server speaks; it shows it in its `hello`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialect {
     Jamz,
     Backend,

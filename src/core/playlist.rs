@@ -157,6 +157,12 @@ impl Playlist {
         self.slots.get(id).and_then(|slot| slot.track.as_ref())
     }
 
+    /// The place of an entry in the order.
+    #[must_use]
+    pub fn order_of(&self, id: &EntryId) -> Option<&OrderKey> {
+        self.slots.get(id).and_then(|slot| slot.order.as_ref()).map(|(_, order)| order)
+    }
+
     /// The entries in order.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = &EntryId> {
         self.order.iter().map(|(_, id)| id)
