@@ -8,6 +8,7 @@
 //! | [`wire`] | ENCODES | core |
 //! | `host` | TELLS time and chance: the only readers of the machine's clocks and entropy | core |
 //! | `tier`, `link`, `store`, `audio`, `api` | CARRIES, CONNECTS, REMEMBERS, PLAYS, ANSWERS | core, wire |
+//! | `ctl` | COMMANDS: `jamzctl` | core, api |
 //! | `sim` | REHEARSES | core, wire |
 //! | `server` | HOSTS | core, wire, host, store |
 //! | `daemon` | RUNS | all but sim, server, ctl and bin |
@@ -21,6 +22,8 @@ pub mod wire;
 pub mod api;
 #[cfg(feature = "car")]
 pub mod audio;
+#[cfg(feature = "ctl")]
+pub mod ctl;
 #[cfg(feature = "car")]
 pub mod daemon;
 #[cfg(any(feature = "car", feature = "server"))]

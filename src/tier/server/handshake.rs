@@ -1,0 +1,121 @@
+//! From nothing to a connection whose dialect is known: dialled, taken by the server, greeted.
+
+use super::dial::{self, Dialer};
+use super::engine::{Engine, Frame};
+use super::packet::{self, Incoming};
+use super::token::Token;
+use crate::core::io::Dialect;
+use crate::wire::server::jamz::{self, Hello};
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long connecting may take.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the server may take to greet.
+const HELLO_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Why there is no connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The server answered, and will not have us; in its words.
+    Refused(String),
+    /// It was not reached, or is something else.
+    Unreachable(String),
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self::Unreachable(reason)
+    }
+}
+
+/// Connects.
+pub(super) async fn shake(dialer: &Dialer, token: Option<&Token>) -> Result<(Engine, Dialect), Failure> {
+    let mut engine = timeout(CONNECT_DEADLINE, connect(dialer, token)).await.map_err(|_| {
+        Failure::Unreachable(format!("no answer from {} within {} s", dialer.address.host, CONNECT_DEADLINE.as_secs()))
+    })??;
+    let greeted = timeout(HELLO_DEADLINE, hello(&mut engine)).await;
+    let dialect = greeted.map_err(|_| dial::foreign(&format!("no hello within {} s", HELLO_DEADLINE.as_secs())))??;
+    Ok((engine, dialect))
+}
+
+async fn connect(dialer: &Dialer, token: Option<&Token>) -> Result<Engine, Failure> {
+    let mut engine = Engine::open(dialer).await?;
+    engine.writer.say(&packet::connect(token.map(Token::secret)));
+    loop {
+        match next(&mut engine).await? {
+            Incoming::Connected => return Ok(engine),
+            Incoming::Refused(said) => return Err(Failure::Refused(said)),
+            Incoming::Disconnected => return Err(Failure::Refused("it closed the connection".into())),
+            other => tracing::debug!(?other, "ahead of the server's answer"),
+        }
+    }
+}
+
+async fn hello(engine: &mut Engine) -> Result<Dialect, Failure> {
+    loop {
+        match next(engine).await? {
+            Incoming::Event { name, args, .. } if name == jamz::HELLO => return Ok(dialect(args)?),
+            // A server that takes a connection and then drops it because of the token.
+            Incoming::Refused(said) => return Err(Failure::Refused(said)),
+            Incoming::Disconnected => {
+                return Err(Failure::Unreachable("the server ended the connection at once".into()));
+            }
+            other => tracing::debug!(?other, "ahead of the server's hello"),
+        }
+    }
+}
+
+/// The next packet; heartbeats are answered.
+async fn next(engine: &mut Engine) -> Result<Incoming, Failure> {
+    loop {
+        let frame = tokio::select! {
+            pumped = engine.writer.pump(), if engine.writer.is_busy() => { pumped?; continue }
+            frame = engine.reader.next() => frame?,
+        };
+        match frame {
+            Frame::Message(text) => {
+                let incoming = packet::parse(text.get(1..).unwrap_or_default());
+                return Ok(incoming.map_err(|error| dial::foreign(&error.to_string()))?);
+            }
+            Frame::Beat => engine.writer.beat(),
+            Frame::Closed => return Err(Failure::Unreachable("the server closed the connection at once".into())),
+            Frame::Pong(_) | Frame::Nothing => {}
+        }
+    }
+}
+
+/// Which language a server speaks, by its hello.
+fn dialect(args: Vec<Value>) -> Result<Dialect, String> {
+    let value = args.into_iter().next().unwrap_or_default();
+    let shown = dial::words(&value.to_string());
+    match Hello::deserialize(value) {
+        Ok(Hello { ok: true, jamz: None }) => Ok(Dialect::Backend),
+        Ok(Hello { ok: true, jamz: Some(own) }) if own.version == jamz::VERSION => Ok(Dialect::Jamz),
+        Ok(Hello { ok: true, jamz: Some(own) }) => Err(format!(
+            "the server speaks version {} of the protocol, this car version {}; update the older one",
+            own.version,
+            jamz::VERSION
+        )),
+        _ => Err(dial::foreign(&format!("its hello is {shown}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_hello_tells_the_dialect() {
+        assert_eq!(dialect(vec![json!({"ok": true, "jamz": {"version": 1}})]), Ok(Dialect::Jamz));
+        assert_eq!(dialect(vec![json!({"ok": true, "motd": "hi"})]), Ok(Dialect::Backend));
+        assert!(dialect(vec![json!({"ok": true, "jamz": {"version": 2}})]).unwrap_err().contains("version 2"));
+        for nonsense in [json!({"ok": false}), json!("hi"), json!(null), json!({"ok": true, "jamz": 3})] {
+            assert!(dialect(vec![nonsense]).unwrap_err().starts_with("this is no TrafficJamz server: its hello is"));
+        }
+        assert!(dialect(vec![]).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! The own dialect: the core's commands as questions, the server's events and answers as the core's.
+
+use super::dial::words;
+use super::requests::Question;
+use crate::core::changes::Change;
+use crate::core::clock::MonoTime;
+use crate::core::convoy::Snapshot;
+use crate::core::io::{ServerCommand, ServerEvent};
+use crate::core::playlist::ENTRIES_MAX;
+use crate::core::status::{Member, MemberKind};
+use crate::wire::server::jamz::{self, Acked, Join, Joined, Members, Probe, Probed, State};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Members that are believed to be in one convoy.
+const MEMBERS_MAX: usize = 20_000;
+
+/// A command as an event that asks for an acknowledgement; none when it is of the other dialect.
+pub(super) fn question(command: &ServerCommand) -> Option<(&'static str, Value, Question)> {
+    Some(match command {
+        ServerCommand::Join { convoy, device, user, name, claim } => {
+            let join = Join {
+                convoy: convoy.clone(),
+                device: device.clone(),
+                user: user.clone(),
+                name: name.clone(),
+                kind: MemberKind::Car,
+                claim: *claim,
+            };
+            (jamz::JOIN, value(&join), Question::Join)
+        }
+        ServerCommand::Leave => (jamz::LEAVE, json!({}), Question::Leave),
+        ServerCommand::Probe { round_trip_us, bound_us } => {
+            let probe = Probe { round_trip_us: *round_trip_us, bound_us: *bound_us };
+            (jamz::PROBE, value(&probe), Question::Probe)
+        }
+        ServerCommand::Change(change) => (jamz::CHANGE, value(change), Question::Change(change.id.clone())),
+        ServerCommand::Backend(_) => return None,
+    })
+}
+
+/// Reads an event of the server; none when it is of no concern to a car.
+///
+/// # Errors
+/// What is wrong with it, when it concerns a car.
+pub(super) fn event(name: &str, args: Vec<Value>) -> Result<Option<ServerEvent>, String> {
+    let event = match name {
+        jamz::CHANGE => ServerEvent::Change(Box::new(first::<Change>(name, args)?)),
+        jamz::MEMBERS => ServerEvent::Members(members(first::<Members>(name, args)?.members)?),
+        jamz::STATE => ServerEvent::State(Box::new(snapshot(first::<State>(name, args)?.snapshot)?)),
+        _ => return Ok(None),
+    };
+    Ok(Some(event))
+}
+
+/// Reads the answer to a question; none when nobody waits for it.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn answer(
+    question: &Question,
+    args: Vec<Value>,
+    sent: MonoTime,
+    received: MonoTime,
+) -> Result<Option<ServerEvent>, String> {
+    Ok(Some(match question {
+        Question::Join => match told::<Joined>("joining", args)? {
+            Ok(joined) => ServerEvent::Joined {
+                snapshot: Box::new(snapshot(joined.snapshot)?),
+                members: members(joined.members)?,
+            },
+            Err(reason) => ServerEvent::Rejected { reason },
+        },
+        Question::Change(id) => match told::<Acked>("a change", args)? {
+            Ok(acked) if acked.id == *id => ServerEvent::Acked { change: acked.id, verdict: acked.verdict },
+            Ok(acked) => return Err(format!("the answer to change {id} is about {}", acked.id)),
+            Err(reason) => ServerEvent::Rejected { reason },
+        },
+        Question::Probe => {
+            let probed =
+                told::<Probed>("a probe", args)?.map_err(|reason| format!("the server answers no probe: {reason}"))?;
+            ServerEvent::Probed {
+                sent,
+                received,
+                server_received: probed.received,
+                server_sent: probed.sent,
+                lead_us: probed.lead_us,
+            }
+        }
+        Question::Ping => ServerEvent::Alive { sent, received },
+        Question::Leave | Question::Token => return Ok(None),
+    }))
+}
+
+/// The token in an answer, or why there is none.
+pub(super) fn fresh_token(args: Vec<Value>) -> Result<String, String> {
+    told::<jamz::FreshToken>("the token's refresh", args)?.map(|fresh| fresh.token)
+}
+
+/// An answer's payload, or the server's words for why it has none.
+fn told<T: DeserializeOwned>(what: &str, args: Vec<Value>) -> Result<Result<T, String>, String> {
+    let value = args.into_iter().next().ok_or_else(|| format!("the answer to {what} is empty"))?;
+    if let Some(reason) = value.get("error").and_then(Value::as_str) {
+        return Ok(Err(words(reason)));
+    }
+    T::deserialize(value).map(Ok).map_err(|error| format!("the answer to {what}: {error}"))
+}
+
+fn first<T: DeserializeOwned>(name: &str, args: Vec<Value>) -> Result<T, String> {
+    let value = args.into_iter().next().ok_or_else(|| format!("`{name}` carries nothing"))?;
+    T::deserialize(value).map_err(|error| format!("`{name}`: {error}"))
+}
+
+fn snapshot(mut snapshot: Snapshot) -> Result<Snapshot, String> {
+    snapshot.playlist.reindex();
+    let count = snapshot.playlist.len();
+    if count > ENTRIES_MAX {
+        return Err(format!("a playlist of {count} entries; at most {ENTRIES_MAX} are taken"));
+    }
+    Ok(snapshot)
+}
+
+fn members(members: Vec<Member>) -> Result<Vec<Member>, String> {
+    if members.len() > MEMBERS_MAX {
+        return Err(format!("{} members; at most {MEMBERS_MAX} are believed", members.len()));
+    }
+    Ok(members)
+}
+
+fn value(payload: &impl Serialize) -> Value {
+    // These types have text keys only, which is all that could fail.
+    serde_json::to_value(payload).unwrap_or_default()
+}
