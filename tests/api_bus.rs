@@ -10,12 +10,15 @@ mod fake_car;
 
 use bus::Bus;
 use fake_car::FakeCar;
-use jamz::api::ApiError;
 use jamz::api::client::{Client, ClientError, Event};
+use jamz::api::{ApiError, Config, Ports, serve};
 use jamz::core::id::{ConvoyId, TrackId};
 use jamz::core::io::Notice;
 use jamz::core::request::{Addition, Command, LibraryProblem, Reach, Refusal};
+use jamz::host::MonotonicClock;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, watch};
 
 async fn car_and_client() -> (Bus, FakeCar, Client) {
     let bus = Bus::start();
@@ -163,7 +166,10 @@ async fn what_is_out_of_bounds_is_refused_before_it_reaches_the_core() {
     assert!(matches!(client.queue_add(&[long], None).await, Err(ClientError::Invalid(text)) if text.contains("4096")));
     assert!(matches!(client.set_volume(1.5).await, Err(ClientError::Invalid(_))));
     assert!(matches!(client.set_volume(f64::NAN).await, Err(ClientError::Invalid(_))));
-    assert!(matches!(client.library_search(&"x".repeat(2_000), 1).await, Err(ClientError::Invalid(_))));
+    for length in [2_000, 8 << 20] {
+        let problem = client.library_search(&"x".repeat(length), 1).await;
+        assert!(matches!(problem, Err(ClientError::Invalid(text)) if text.contains("1024")));
+    }
     let blanks = Addition::Url("https://x/a b".into());
     assert!(matches!(client.queue_add(&[blanks], None).await, Err(ClientError::Invalid(_))));
     assert!(car.commands().is_empty());
@@ -230,6 +236,22 @@ async fn the_api_comes_back_with_the_bus() {
     let mut events = client.subscribe().await.unwrap();
     car.change(|inside| inside.status.ducked = true);
     assert_eq!(within(10, "a change", events.next()).await, Some(Event::Changed));
+}
+
+#[tokio::test]
+async fn the_api_ends_when_the_daemon_closes_its_ports() {
+    let bus = Bus::start();
+    let (calls, _requests) = mpsc::channel(1);
+    let (status, status_seen) = watch::channel(Arc::default());
+    let (_queue, queue_seen) = watch::channel(Arc::default());
+    let (_notices, notices_seen) = broadcast::channel(1);
+    let clock = Arc::new(MonotonicClock);
+    let ports = Ports { calls, status: status_seen, queue: queue_seen, notices: notices_seen, clock };
+    let mut api = serve(Config { bus: bus.address() }, ports).await.unwrap();
+    drop(status);
+    within(10, "the end of the API", api.closed()).await;
+    let client = Client::connect(&bus.address()).await.unwrap();
+    assert_eq!(client.status().await, Err(ClientError::Absent));
 }
 
 #[tokio::test]

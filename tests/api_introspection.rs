@@ -107,6 +107,8 @@ async fn busctl_and_gdbus_read_the_objects() {
     let peers =
         run("busctl", &[&address, "get-property", name, path, "com.trafficjamz.HeadUnit1.Convoy", "WebRTC"]).await;
     assert_eq!(peers.trim(), "a{ss} 1 \"car-2\" \"connecting\"");
+    let called = run("busctl", &[&address, "call", name, path, "com.trafficjamz.HeadUnit1.Player", "Pause"]).await;
+    assert_eq!(called.trim(), "sas \"convoy\" 1 \"car-1:1\"");
     let at = bus.address();
     let (name, path) = ("org.mpris.MediaPlayer2.jamz", "/org/mpris/MediaPlayer2");
     let all = run("gdbus", &["introspect", "--address", &at, "--dest", name, "--object-path", path]).await;

@@ -16,9 +16,6 @@ const REPLY_MAX: Duration = Duration::from_secs(20);
 /// How long a setter waits until the snapshot shows what it set.
 const SHOWN_MAX: Duration = Duration::from_secs(1);
 
-/// How far the changes of a command have come, and their ids: what every method that changes something returns.
-pub(crate) type Reached = (String, Vec<String>);
-
 #[derive(Clone)]
 pub(super) struct Car {
     calls: mpsc::Sender<Call>,
@@ -58,7 +55,8 @@ impl Car {
         status.is_controller || status.controller.is_none()
     }
 
-    pub(super) async fn command(&self, command: Command) -> Result<Reached, Error> {
+    /// How far the changes of a command have come, and their ids: what every method that changes something returns.
+    pub(super) async fn command(&self, command: Command) -> Result<(String, Vec<String>), Error> {
         match self.ask(Request::Command(command)).await? {
             Answer::Done(done) => {
                 let reach = match done.reach {

@@ -109,7 +109,9 @@ impl Feeds {
     /// Tells the bus what happens until one of both is gone.
     async fn follow(&mut self, connection: &Connection, mut publisher: Publisher) -> Ended {
         loop {
+            // In this order: a notice comes after the properties that belong to it.
             let told = tokio::select! {
+                biased;
                 () = connection.closed() => return Ended::Bus,
                 changed = self.status.changed() => match changed {
                     Ok(()) => publisher.publish().await,

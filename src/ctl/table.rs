@@ -6,7 +6,7 @@ use super::text::{cut, fit_left, fit_right, plain, width};
 /// Space between columns.
 const GAP: usize = 2;
 /// A column is not made narrower than this for the sake of the others.
-const COLUMN_MIN: usize = 8;
+const COLUMN_MIN: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -37,10 +37,12 @@ impl Table {
 
     pub(super) fn render(&self, style: Style) -> String {
         let widths = self.widths(style.columns);
+        // A terminal too narrow for even the narrowest columns loses the last ones.
+        let cut = |line: String| style.columns.map_or(line.clone(), |columns| cut(&line, columns));
         let headings: Vec<String> = self.columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
-        let mut out = style.dim(&self.line(&headings, &widths)) + "\n";
+        let mut out = style.dim(&cut(self.line(&headings, &widths))) + "\n";
         for (marked, cells) in &self.rows {
-            let line = self.line(cells, &widths);
+            let line = cut(self.line(cells, &widths));
             out += &if *marked { style.bold(&line) } else { line };
             out.push('\n');
         }
@@ -106,6 +108,15 @@ mod tests {
         let rendered = table.render(style(40));
         assert!(rendered.lines().all(|line| width(line) == 40), "{rendered}");
         assert!(rendered.lines().skip(1).all(|line| line.ends_with("3:07")), "{rendered}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_narrowest_terminal() {
+        let mut table = Table::new(&[("A", Align::Left); 7]);
+        table.row(true, ["a long name"; 7]);
+        for columns in 1..60 {
+            assert!(table.render(style(columns)).lines().all(|line| width(line) <= columns));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::out::{Out, print};
 use super::show;
+use super::style::Style;
 use super::text::{cut, plain};
 use crate::api::client::{Client, ClientError, Event, Events};
 use crate::core::status::Status;
@@ -106,6 +107,8 @@ impl View {
             return self.out.show(&json!({"event": "status", "status": status}), |_| String::new());
         }
         if self.screen {
+            // The window may have another size by now.
+            self.out.style = Style::of_stdout();
             return self.draw(show::status::lines(status, self.out.style), &show::status::bar(status, self.out.style));
         }
         self.line(summary(status))
@@ -158,7 +161,7 @@ impl View {
 
     /// Draws over what was there, without blanking it first, so that nothing flickers.
     fn draw(&self, mut lines: Vec<String>, bar: &str) -> Result<(), Failure> {
-        let style = super::style::Style::of_stdout();
+        let style = self.out.style;
         if !bar.is_empty() {
             lines.insert(3.min(lines.len()), bar.to_owned());
         }

@@ -89,7 +89,7 @@ impl FakeCar {
         self.change(|inside| {
             for title in titles {
                 push(inside, Addition::Url(format!("https://example.org/{title}.mp3")), None);
-                inside.queue.entries.last_mut().unwrap().track.title = (*title).to_owned();
+                (*title).clone_into(&mut inside.queue.entries.last_mut().unwrap().track.title);
             }
         });
     }

@@ -8,7 +8,6 @@ pub use events::{Event, Events};
 
 use super::bus;
 use super::call::Queue;
-use super::car::Reached;
 use super::error::Error;
 use super::interface::convoy::ConvoyProxy;
 use super::interface::diagnostics::{DiagnosticsProxy, HISTORY_MAX};
@@ -289,7 +288,7 @@ impl Client {
     }
 }
 
-fn done((reach, changes): Reached) -> Result<Done, ClientError> {
+fn done((reach, changes): (String, Vec<String>)) -> Result<Done, ClientError> {
     let reach = match reach.as_str() {
         "convoy" => Reach::Convoy,
         "local" => Reach::Local,

@@ -2,7 +2,7 @@
 
 use super::Quiet;
 use super::row::MemberRow;
-use crate::api::car::{Car, Reached};
+use crate::api::car::Car;
 use crate::api::error::Error;
 use crate::core::id::ConvoyId;
 use crate::core::request::Command;
@@ -37,23 +37,23 @@ impl Quiet for Convoy {
 impl Convoy {
     /// Joins a convoy, leaving the one before.
     #[zbus(out_args("reach", "changes"))]
-    async fn join(&self, convoy: String) -> Result<Reached, Error> {
+    async fn join(&self, convoy: String) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Join { convoy: ConvoyId::new(convoy)? }).await
     }
 
     #[zbus(out_args("reach", "changes"))]
-    async fn leave(&self) -> Result<Reached, Error> {
+    async fn leave(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Leave).await
     }
 
     /// Takes control of playback: this car is the DJ's from now on.
     #[zbus(out_args("reach", "changes"))]
-    async fn take(&self) -> Result<Reached, Error> {
+    async fn take(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Take).await
     }
 
     #[zbus(out_args("reach", "changes"))]
-    async fn release(&self) -> Result<Reached, Error> {
+    async fn release(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Release).await
     }
 

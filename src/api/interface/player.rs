@@ -2,7 +2,7 @@
 
 use super::Quiet;
 use super::row::TrackRow;
-use crate::api::car::{Car, Reached};
+use crate::api::car::Car;
 use crate::api::error::Error;
 use crate::core::id::EntryId;
 use crate::core::request::Command;
@@ -35,47 +35,47 @@ impl Quiet for Player {
 impl Player {
     /// Goes on; with a playlist entry, plays that one from its start. An empty entry is none.
     #[zbus(out_args("reach", "changes"))]
-    async fn play(&self, entry: String) -> Result<Reached, Error> {
+    async fn play(&self, entry: String) -> Result<(String, Vec<String>), Error> {
         let entry = if entry.is_empty() { None } else { Some(EntryId::new(entry)?) };
         self.car.command(Command::Play { entry }).await
     }
 
     #[zbus(out_args("reach", "changes"))]
-    async fn pause(&self) -> Result<Reached, Error> {
+    async fn pause(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Pause).await
     }
 
     /// Plays when paused, pauses when playing.
     #[zbus(out_args("reach", "changes"))]
-    async fn toggle(&self) -> Result<Reached, Error> {
+    async fn toggle(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Toggle).await
     }
 
     /// To a position of the current track, in microseconds.
     #[zbus(out_args("reach", "changes"))]
-    async fn seek(&self, position_us: i64) -> Result<Reached, Error> {
+    async fn seek(&self, position_us: i64) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Seek { position_us }).await
     }
 
     /// By so many microseconds, forwards or backwards.
     #[zbus(out_args("reach", "changes"))]
-    async fn seek_by(&self, offset_us: i64) -> Result<Reached, Error> {
+    async fn seek_by(&self, offset_us: i64) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::SeekBy { offset_us }).await
     }
 
     #[zbus(out_args("reach", "changes"))]
-    async fn next(&self) -> Result<Reached, Error> {
+    async fn next(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Next).await
     }
 
     #[zbus(out_args("reach", "changes"))]
-    async fn previous(&self) -> Result<Reached, Error> {
+    async fn previous(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Previous).await
     }
 
     /// Quieter for as long as a call or the navigation speaks.
     #[zbus(out_args("reach", "changes"))]
-    async fn duck(&self, on: bool) -> Result<Reached, Error> {
+    async fn duck(&self, on: bool) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Duck { on }).await
     }
 

@@ -2,7 +2,7 @@
 
 use super::row::TrackRow;
 use super::{Quiet, bounded};
-use crate::api::car::{Car, Reached};
+use crate::api::car::Car;
 use crate::api::error::Error;
 use crate::core::id::{EntryId, TrackId};
 use crate::core::request::{Addition, Command};
@@ -44,7 +44,7 @@ impl Queue {
     /// Adds up to 1000 tracks, each ("library", track id) or ("url", address of an audio file), at the place `index` counted
     /// from nought, or at the end (-1).
     #[zbus(out_args("reach", "changes"))]
-    async fn add(&self, tracks: Vec<(String, String)>, index: i64) -> Result<Reached, Error> {
+    async fn add(&self, tracks: Vec<(String, String)>, index: i64) -> Result<(String, Vec<String>), Error> {
         if tracks.is_empty() || tracks.len() > ADD_MAX {
             return Err(Error::Invalid(format!("{} tracks given; one call adds 1 to {ADD_MAX}", tracks.len())));
         }
@@ -53,19 +53,19 @@ impl Queue {
     }
 
     #[zbus(out_args("reach", "changes"))]
-    async fn remove(&self, entry: String) -> Result<Reached, Error> {
+    async fn remove(&self, entry: String) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::QueueRemove { entry: EntryId::new(entry)? }).await
     }
 
     /// Moves an entry to the place `index`, counted from nought.
     #[zbus(name = "Move", out_args("reach", "changes"))]
-    async fn shift(&self, entry: String, index: u64) -> Result<Reached, Error> {
+    async fn shift(&self, entry: String, index: u64) -> Result<(String, Vec<String>), Error> {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         self.car.command(Command::QueueMove { entry: EntryId::new(entry)?, index }).await
     }
 
     #[zbus(out_args("reach", "changes"))]
-    async fn clear(&self) -> Result<Reached, Error> {
+    async fn clear(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::QueueClear).await
     }
 
