@@ -103,14 +103,14 @@ impl<'a> Session<'a> {
     /// How long nothing is due.
     fn wait(&self) -> Duration {
         let beat = self.beaten + self.engine.beat_us_max;
-        let due = [self.requests.next_deadline(self.engine.reader.receiving()), self.refresh.due(), Some(beat)];
+        let due = [self.requests.next_deadline(self.engine.reader.held_up()), self.refresh.due(), Some(beat)];
         let first = due.into_iter().flatten().min().unwrap_or(beat);
         let us = (first - self.around.dialer.clock.now()).clamp(0, 60_000_000);
         Duration::from_micros(us as u64) + Duration::from_millis(1)
     }
 
     fn on_time(&mut self, now: MonoTime) -> Result<(), Ended> {
-        while let Some(asked) = self.requests.overdue(now, self.engine.reader.receiving()) {
+        while let Some(asked) = self.requests.overdue(now, self.engine.reader.held_up()) {
             let late = (now - asked.at) / 1_000;
             match asked.question {
                 Question::Token => tracing::warn!("the server does not refresh the token; it is asked again later"),
