@@ -94,6 +94,17 @@ async fn a_server_that_is_killed_is_noticed_at_once_and_found_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_starts_after_the_car_is_found() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut car = Car::at(format!("http://127.0.0.1:{port}"));
+    car.down().await;
+    let _node = scripted(json!({ "port": port })).await;
+    assert_eq!(car.up().await, Dialect::Jamz);
+}
+
+#[tokio::test]
 async fn a_graceful_close_is_noticed_without_any_probe() {
     for how in ["close", "drop"] {
         let mut node = scripted(json!({})).await;
@@ -191,7 +202,7 @@ async fn an_acknowledgement_that_never_comes_is_a_loss() {
     car.up().await;
     let begun = Instant::now();
     car.link.send(ServerCommand::Change(Box::new(change(1))));
-    let seen = car.probe_for(Duration::from_millis(2_000)).await;
+    let seen = car.probe_for(Duration::from_secs(2)).await;
     assert!(seen.iter().any(|e| matches!(e, ServerEvent::Probed { .. })), "the path itself lives");
     car.probe_until_down().await;
     assert!(begun.elapsed() >= Duration::from_secs(3) && begun.elapsed() < Duration::from_secs(6));

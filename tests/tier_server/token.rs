@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -45,8 +46,56 @@ fn mode(path: &Path) -> u32 {
 async fn the_token_is_shown_in_the_handshake() {
     let mut node = Node::start("scripted.js", &json!({"tokens": ["good"]})).await;
     let (_folder, config) = secrets(&node.url(), Some("good\n"), None);
-    Car::new(config).up().await;
-    assert_eq!(node.expect("connected").await["auth"], json!({"token": "good"}));
+    let mut car = Car::new(config);
+    for _ in 0..2 {
+        car.up().await;
+        assert_eq!(node.expect("connected").await["auth"], json!({"token": "good"}));
+        node.tell(&json!({"do": "disconnect"}));
+    }
+}
+
+/// What is logged, on whatever level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_ever_logged_or_told() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(move || writer.clone()).with_env_filter("jamz=trace").finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let login = json!({"password": "pass-secret", "token": "fresh-secret"});
+    let options = json!({"tokens": ["fresh-secret"], "refusal": "no good: stale-secret", "login": login,
+        "acks": {"jamz-token": "raw-secret"}});
+    let mut node = Node::start("scripted.js", &options).await;
+    let (folder, config) = secrets(&node.url(), Some("stale-secret"), None);
+    let reason = Car::new(config.clone()).down().await;
+    assert!(!reason.contains("secret"), "{reason}");
+    fs::write(folder.path().join("credentials"), "ann@example.org\npass-secret\n").unwrap();
+    fs::set_permissions(folder.path().join("credentials"), fs::Permissions::from_mode(0o600)).unwrap();
+    Car::new(Config { credentials_file: Some(folder.path().join("credentials")), ..config }).up().await;
+    let due = jwt(&json!({"iat": 0, "exp": 5}));
+    node.tell(&json!({"do": "set", "options": {"tokens": null}}));
+    let (_folder, config) = secrets(&node.url(), Some(&due), None);
+    let mut car = Car::new(config);
+    car.up().await;
+    node.got("jamz-token").await;
+    car.probe_for(Duration::from_millis(700)).await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("connected to the server") && log.contains("does not refresh the token"), "{log}");
+    assert!(!log.contains("secret") && !log.contains("ann@example.org"), "{log}");
 }
 
 #[tokio::test]
