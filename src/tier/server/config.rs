@@ -58,3 +58,25 @@ impl Config {
         Ok(Address::parse(self.url.as_deref().ok_or(TierError::NoUrl)?)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_checked_before_anything_is_started() {
+        assert!(Config::default().check().is_ok());
+        let wrong = Config { url: Some("gopher://x".into()), ..Config::default() };
+        assert!(wrong.check().unwrap_err().to_string().starts_with("`url` under [server]:"));
+        assert!(
+            toml::from_str::<Config>("uri = \"http://x\"").unwrap_err().to_string().contains("unknown field `uri`")
+        );
+    }
+
+    #[test]
+    fn the_user_is_the_configured_one_or_the_tokens() {
+        let named = Config { user: Some("ann".into()), ..Config::default() };
+        assert_eq!(named.user_id(), UserId::new("ann").ok());
+        assert_eq!(Config::default().user_id(), None);
+    }
+}

@@ -13,6 +13,8 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// Messages that wait to be written; more means that the link carries less than is said.
 const UNWRITTEN_MAX: usize = 1_024;
+/// A message of this many bytes holds up those behind it on a slow link.
+const LONG_BYTES: usize = 4 << 10;
 /// A server that beats more rarely than this is not waited for.
 const BEAT_MS_MAX: u64 = 300_000;
 
@@ -56,6 +58,8 @@ pub(super) struct Reader {
     arrivals: Arc<Arrivals>,
     /// Bytes that had come when the last message was complete.
     bytes_complete: u64,
+    /// When the last long message was complete.
+    long_complete: Option<MonoTime>,
 }
 
 pub(super) struct Writer {
@@ -69,7 +73,7 @@ impl Engine {
     pub(super) async fn open(dialer: &Dialer) -> Result<Self, String> {
         let (socket, arrivals) = dialer.dial().await?;
         let (sink, stream) = socket.split();
-        let mut reader = Reader { stream, arrivals, bytes_complete: 0 };
+        let mut reader = Reader { stream, arrivals, bytes_complete: 0, long_complete: None };
         let Some(Message::Text(text)) = reader.message().await? else {
             return Err(dial::foreign("it opens with something else than Engine.IO"));
         };
@@ -103,14 +107,20 @@ impl Reader {
         })
     }
 
-    /// When the last byte came, while a message is only partly here.
-    pub(super) fn receiving(&self) -> Option<MonoTime> {
-        (self.arrivals.bytes() > self.bytes_complete).then(|| self.arrivals.last())
+    /// When the last byte came of a message that held up, or still holds up, what is behind it.
+    pub(super) fn held_up(&self) -> Option<MonoTime> {
+        let partly_here = self.arrivals.bytes() > self.bytes_complete;
+        if partly_here { Some(self.arrivals.last()) } else { self.long_complete }
     }
 
     async fn message(&mut self) -> Result<Option<Message>, String> {
         let message = self.stream.next().await;
         self.bytes_complete = self.arrivals.bytes();
+        if let Some(Ok(Message::Text(text))) = &message
+            && text.len() >= LONG_BYTES
+        {
+            self.long_complete = Some(self.arrivals.last());
+        }
         message.transpose().map_err(|error| dial::broken(&error))
     }
 }

@@ -93,9 +93,10 @@ pub(super) fn answer(
     }))
 }
 
-/// The token in an answer, or why there is none.
-pub(super) fn fresh_token(args: Vec<Value>) -> Result<String, String> {
-    told::<jamz::FreshToken>("the token's refresh", args)?.map(|fresh| fresh.token)
+/// The token in an answer, or why there is none; what came instead is not repeated, as it may be one.
+pub(super) fn fresh_token(args: &[Value]) -> Result<&str, String> {
+    let text = |field: &str| args.first().and_then(|answer| answer.get(field)).and_then(Value::as_str);
+    text("token").ok_or_else(|| text("error").map_or_else(|| "its answer holds no token".into(), words))
 }
 
 /// An answer's payload, or the server's words for why it has none.

@@ -1,8 +1,8 @@
 //! Tier 1: the Socket.IO connection to the server, whose whole life is owned here.
 //!
-//! One task owns it: [`link`] attempts without end; [`handshake`] makes a connection (`dial`, `engine`, `packet`: sockets, Engine.IO,
-//! Socket.IO); [`session`] carries over it and watches its life (`requests`); `tokens`, `token`, `refresh` and `http` show the server
-//! who we are. Nothing of a connection outlives its [`session`]: dropping it closes the socket.
+//! One task owns it: `link` attempts without end; `handshake` makes a connection (`dial`, `engine`, `packet`: sockets, Engine.IO,
+//! Socket.IO); `session` carries over it and watches its life (`requests`); `tokens`, `token`, `refresh` and `http` show the server
+//! who we are. Nothing of a connection outlives its `session`: dropping it closes the socket.
 
 mod address;
 mod backoff;

@@ -176,4 +176,28 @@ mod tests {
         assert_eq!(text, "23[\"a\\\"b\",{\"c\":\"d\\u001e\"}]");
         assert!(matches!(parse(&text), Ok(Incoming::Event { ack: Some(3), .. })));
     }
+
+    #[test]
+    fn damage_never_crashes_the_reader() {
+        let whole = [
+            r#"2["jamz-change",{"id":{"device":"a","sequence":1},"hlc":{"time_us":1,"count":0}}]"#,
+            r#"317[{"received":1,"sent":2,"leadUs":3}]"#,
+            r#"4{"message":"né"}"#,
+            r#"0{"sid":"x"}"#,
+        ];
+        let mut random = 1_u64;
+        for round in 0..40_000 {
+            let mut bytes = whole[round % whole.len()].as_bytes().to_vec();
+            for _ in 0..3 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let at = (random >> 33) as usize % bytes.len();
+                match random >> 62 {
+                    0 => bytes[at] = (random >> 40) as u8,
+                    1 => bytes.truncate(at.max(1)),
+                    _ => bytes.insert(at, b"[]{}\",:0129"[(random >> 20) as usize % 11]),
+                }
+            }
+            let _ = parse(&String::from_utf8_lossy(&bytes));
+        }
+    }
 }

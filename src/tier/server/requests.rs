@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// Questions that wait at once; more commands wait their turn.
 const OUTSTANDING_MAX: usize = 1_024;
-/// While a long message is coming in, its bytes are life: so long after the last one the deadline strikes.
+/// Answers behind a long message come late, and its bytes are life: so long after the last one the deadline strikes.
 const STALLED_US: i64 = 1_000_000;
 /// But for no longer than this.
 const PATIENCE_US: i64 = 30_000_000;
@@ -72,22 +72,23 @@ impl Requests {
         self.outstanding.values().any(|asked| asked.question == *question)
     }
 
-    /// When the first deadline strikes. `receiving` is when the last byte of a message came that is only partly here.
-    pub(super) fn next_deadline(&self, receiving: Option<MonoTime>) -> Option<MonoTime> {
-        self.outstanding.values().map(|asked| deadline(asked, receiving)).min()
+    /// When the first deadline strikes. `held_up` is when the last byte came of a long message
+    /// that answers may be behind.
+    pub(super) fn next_deadline(&self, held_up: Option<MonoTime>) -> Option<MonoTime> {
+        self.outstanding.values().map(|asked| deadline(asked, held_up)).min()
     }
 
     /// Takes out a question whose deadline has struck.
-    pub(super) fn overdue(&mut self, now: MonoTime, receiving: Option<MonoTime>) -> Option<Asked> {
-        let late = self.outstanding.iter().find(|(_, asked)| deadline(asked, receiving) <= now);
+    pub(super) fn overdue(&mut self, now: MonoTime, held_up: Option<MonoTime>) -> Option<Asked> {
+        let late = self.outstanding.iter().find(|(_, asked)| deadline(asked, held_up) <= now);
         let number = *late?.0;
         self.outstanding.remove(&number)
     }
 }
 
-fn deadline(asked: &Asked, receiving: Option<MonoTime>) -> MonoTime {
+fn deadline(asked: &Asked, held_up: Option<MonoTime>) -> MonoTime {
     let usual = asked.at + asked.question.deadline_us();
-    receiving.map_or(usual, |last| usual.max((last + STALLED_US).min(asked.at + PATIENCE_US)))
+    held_up.map_or(usual, |last| usual.max((last + STALLED_US).min(asked.at + PATIENCE_US)))
 }
 
 #[cfg(test)]

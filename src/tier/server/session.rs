@@ -19,6 +19,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 /// How long leaving politely may take.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// While there is something to do, deadlines strike so much later: their answers may be among what is not read yet.
+const BUSY_US: i64 = 1_000_000;
+
 /// Why a connection ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -84,33 +87,37 @@ impl<'a> Session<'a> {
         let wait = self.wait();
         let Around { inbox, commands, overflow, stop, .. } = &mut self.around;
         let takes_commands = self.requests.has_room() && self.engine.writer.has_room();
+        let mut idle = false;
+        // In this order, so that no deadline strikes while its answer is here and only unread.
         tokio::select! {
+            biased;
+            _ = stop => return Err(Ended::Asked),
+            () = overflow.notified() => return Err(Ended::Lost("more was said than the link carries; it begins anew".into())),
+            delivered = inbox.deliver(), if !inbox.is_empty() => delivered.map_err(|_| Ended::Asked)?,
+            pumped = self.engine.writer.pump(), if self.engine.writer.is_busy() => pumped?,
+            command = commands.recv(), if takes_commands => self.on_command(command.ok_or(Ended::Asked)?)?,
             frame = self.engine.reader.next() => {
                 let received = self.around.dialer.clock.now();
                 self.on_frame(frame?, received)?;
             }
-            pumped = self.engine.writer.pump(), if self.engine.writer.is_busy() => pumped?,
-            delivered = inbox.deliver(), if !inbox.is_empty() => delivered.map_err(|_| Ended::Asked)?,
-            command = commands.recv(), if takes_commands => self.on_command(command.ok_or(Ended::Asked)?)?,
-            () = overflow.notified() => return Err(Ended::Lost("more was said than the link carries; it begins anew".into())),
             Some(time_s) = self.refresh.server_time() => self.refresh.on_time(time_s, self.around.dialer.clock.now()),
-            _ = stop => return Err(Ended::Asked),
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait) => idle = true,
         }
-        self.on_time(self.around.dialer.clock.now())
+        let now = self.around.dialer.clock.now();
+        self.on_time(if idle { now } else { now - BUSY_US })
     }
 
     /// How long nothing is due.
     fn wait(&self) -> Duration {
         let beat = self.beaten + self.engine.beat_us_max;
-        let due = [self.requests.next_deadline(self.engine.reader.receiving()), self.refresh.due(), Some(beat)];
+        let due = [self.requests.next_deadline(self.engine.reader.held_up()), self.refresh.due(), Some(beat)];
         let first = due.into_iter().flatten().min().unwrap_or(beat);
         let us = (first - self.around.dialer.clock.now()).clamp(0, 60_000_000);
         Duration::from_micros(us as u64) + Duration::from_millis(1)
     }
 
     fn on_time(&mut self, now: MonoTime) -> Result<(), Ended> {
-        while let Some(asked) = self.requests.overdue(now, self.engine.reader.receiving()) {
+        while let Some(asked) = self.requests.overdue(now, self.engine.reader.held_up()) {
             let late = (now - asked.at) / 1_000;
             match asked.question {
                 Question::Token => tracing::warn!("the server does not refresh the token; it is asked again later"),
@@ -185,7 +192,7 @@ impl<'a> Session<'a> {
         match frame {
             Frame::Message(text) => match packet::parse(text.get(1..).unwrap_or_default()) {
                 Ok(incoming) => self.on_packet(incoming, received)?,
-                Err(error) => self.nonsense(&error.to_string()),
+                Err(error) => self.nonsense("a packet", &error.to_string()),
             },
             Frame::Beat => {
                 self.beaten = received;
@@ -209,7 +216,7 @@ impl<'a> Session<'a> {
             Incoming::Ack { id, args } => self.on_answer(id, args, received)?,
             Incoming::Disconnected => return Err(Ended::Lost("the server disconnected this car".into())),
             Incoming::Refused(said) => return Err(Ended::Lost(format!("the server says: {}", words(&said)))),
-            Incoming::Foreign(what) => self.nonsense(what),
+            Incoming::Foreign(what) => self.nonsense(what, "it cannot be read"),
             Incoming::Connected => {}
         }
         Ok(())
@@ -225,19 +232,19 @@ impl<'a> Session<'a> {
         match read {
             Ok(Some(event)) => self.around.inbox.push(event)?,
             Ok(None) => tracing::trace!(name, "an event of no concern"),
-            Err(problem) => self.nonsense(&problem),
+            Err(problem) => self.nonsense(name, &problem),
         }
         Ok(())
     }
 
     fn on_answer(&mut self, number: u64, args: Vec<Value>, received: MonoTime) -> Result<(), Ended> {
         let Some(asked) = self.requests.answered(number) else {
-            self.nonsense("an answer to a question that was not asked");
+            self.nonsense("an answer", "to a question that was not asked");
             return Ok(());
         };
         if asked.question == Question::Token {
-            match own::fresh_token(args) {
-                Ok(text) => self.refresh.on_token(&text, self.around.tokens, received),
+            match own::fresh_token(&args) {
+                Ok(text) => self.refresh.on_token(text, self.around.tokens, received),
                 Err(problem) => tracing::warn!("the server does not refresh the token: {problem}"),
             }
             return Ok(());
@@ -246,7 +253,7 @@ impl<'a> Session<'a> {
             Ok(Some(event)) => self.around.inbox.push(event)?,
             Ok(None) => {}
             Err(problem) => {
-                self.nonsense(&problem);
+                self.nonsense("an answer", &problem);
                 // Whoever waits for these must learn that nothing will come.
                 if matches!(asked.question, Question::Join | Question::Change(_)) {
                     self.around.inbox.push(ServerEvent::Rejected { reason: words(&problem) })?;
@@ -256,16 +263,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn nonsense(&mut self, problem: &str) {
-        let problem = words(problem);
-        if self.warned {
-            tracing::debug!(problem, "the server speaks nonsense");
-        } else {
-            tracing::warn!(
-                problem,
-                "the server speaks nonsense; the rest of it on this connection is in the debug log"
-            );
+    /// Reports what makes no sense: once, and without its content, which may be personal.
+    fn nonsense(&mut self, what: &str, problem: &str) {
+        if !self.warned {
+            tracing::warn!(what, "the server speaks nonsense; the debug log has it all");
             self.warned = true;
         }
+        tracing::debug!(what, problem = words(problem), "nonsense");
     }
 }

@@ -55,7 +55,8 @@ impl Tokens {
 
     /// The server will not have this token; tells the driver what to do.
     pub(super) fn refuse(&mut self, token: Option<&Token>, said: &str) -> String {
-        let said = words(said);
+        let said = token.map_or_else(|| said.into(), |token| said.replace(token.secret(), "..."));
+        let said = words(&said);
         let todo = match &self.token_file {
             Some(path) => format!("put a fresh one into {}", path.display()),
             None => "set `token_file` under [server]".into(),
