@@ -35,7 +35,7 @@ fn the_callback_allocates_nothing_whether_frames_are_there_late_or_missing() {
         }
         assert_no_alloc(|| {
             for _ in 0..3 {
-                player.play(480, 20_000, |i, frame| heard[i] = frame);
+                player.play(480, Some(20_000), |i, frame| heard[i] = frame);
             }
             // The other callback, of a card that ran empty.
             if round % 20 == 3 {
@@ -78,12 +78,12 @@ fn a_hole_costs_its_own_length_and_no_more() {
     };
     send(&mut to_card, 1_000);
     let mut heard = vec![[0.0; 2]; 1_600];
-    player.play(1_600, 0, |i, frame| heard[i] = frame);
+    player.play(1_600, Some(0), |i, frame| heard[i] = frame);
     assert_eq!(heard[999], [999.0; 2]);
     assert!(heard[1_000][0] < 999.0 && heard[1_599][0] < 1.0, "the hole fades away");
     assert_eq!((to_card.underruns(), to_card.played()), (1, 1_600));
     send(&mut to_card, 1_500);
-    player.play(900, 0, |i, frame| heard[i] = frame);
+    player.play(900, Some(0), |i, frame| heard[i] = frame);
     // Frame 1600 + i is heard at place 1600 + i again, after a short fade.
     assert_eq!(heard[300], [1_900.0; 2]);
     assert_eq!(heard[899], [2_499.0; 2]);

@@ -23,9 +23,13 @@ use std::time::Duration;
 /// Where the convoy's time line begins, far from every other clock.
 const CONVOY_US: i64 = 1_700_000_000_000_000;
 
-/// A sound whose place can be read from two samples of it: slow, and never the same twice in 20 s.
-fn chirp(t: f64) -> Frame {
-    if t < 0.0 { [0.0; 2] } else { [(0.7 * (std::f64::consts::TAU * (80.0 * t + 12.0 * t * t)).sin()) as f32; 2] }
+/// A sound that is like itself at one place only.
+fn babble(t: f64) -> Frame {
+    if t < 0.0 {
+        return [0.0; 2];
+    }
+    let hz = [97.3, 211.7, 388.1, 617.9, 1_013.3, 1_499.7];
+    [(hz.iter().map(|hz| (std::f64::consts::TAU * hz * t).sin()).sum::<f64>() * 0.15) as f32; 2]
 }
 
 struct Car {
@@ -53,7 +57,7 @@ impl Car {
         self.audio.send(AudioCommand::Clock(Some(map)));
         let segment = Segment {
             entry: None,
-            track: TrackId::new("chirp").unwrap(),
+            track: TrackId::new("babble").unwrap(),
             source: Some(source.clone()),
             starts: ConvoyTime(CONVOY_US + starts_us),
             position_us: 0,
@@ -80,7 +84,7 @@ impl Car {
 }
 
 fn music(dir: &Path) -> Source {
-    write_wav(&dir.join("chirp.wav"), 44_100, &frames(chirp, 44_100, 44_100 * 20))
+    write_wav(&dir.join("babble.wav"), 44_100, &frames(babble, 44_100, 44_100 * 20))
 }
 
 /// Convoy time begins now.
@@ -88,14 +92,14 @@ fn clock_from_now() -> ClockMap {
     ClockMap { mono0: MonotonicClock.now(), convoy0: ConvoyTime(CONVOY_US), rate: 25e-6 }
 }
 
-/// How far what a card played lies behind the chirp, at an instant, in microseconds: the shift of least difference.
+/// How far what a card played lies behind the sound, at an instant, in microseconds: the shift of least difference.
 fn lag_us(run: &recorded::Run, map: &ClockMap, at_us: f64, starts_us: i64) -> f64 {
     let wanted_s = |us: f64| ((us - map.mono0.0 as f64) * (1.0 + map.rate) - starts_us as f64) * 1e-6;
     let difference = |lag_us: f64| -> f64 {
-        (0..1_200)
+        (0..400)
             .map(|i| {
-                let us = at_us + f64::from(i) * 41.7;
-                let ideal = f64::from(chirp(wanted_s(us - lag_us))[0]);
+                let us = at_us + f64::from(i) * 125.1;
+                let ideal = f64::from(babble(wanted_s(us - lag_us))[0]);
                 run.value_at(us).map_or(1.0, |value| (value - ideal).powi(2))
             })
             .sum()
@@ -106,7 +110,7 @@ fn lag_us(run: &recorded::Run, map: &ClockMap, at_us: f64, starts_us: i64) -> f6
             .min_by(|a, b| difference(*a).total_cmp(&difference(*b)))
             .unwrap()
     };
-    search(search(search(0.0, 100.0), 5.0), 0.5)
+    search(search(search(0.0, 60.0), 3.0), 0.2)
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn cards_of_different_crystals_play_in_step() {
     for (ppm, status) in ppms.into_iter().zip(statuses) {
         let runs = recorded::runs(&record(ppm), 0);
         let mut lags = Vec::new();
-        for tenth in 40..88 {
+        for tenth in (40..88).step_by(2) {
             let at_us = map.mono0.0 as f64 + f64::from(tenth) * 1e5;
             // A loaded machine may let a card run empty; what follows is measured all the same.
             let Some(run) =
@@ -142,7 +146,7 @@ fn cards_of_different_crystals_play_in_step() {
             lags.push(lag_us(run, &map, at_us, 1_000_000));
         }
         println!("{ppm} ppm: {} runs, lags {lags:.1?} us", runs.len());
-        assert!(lags.len() > 20, "hardly anything was played in one run: {} runs", runs.len());
+        assert!(lags.len() > 8, "hardly anything was played in one run: {} runs", runs.len());
         lags.sort_by(f64::total_cmp);
         let (median, worst) = (lags[lags.len() / 2], lags[0].abs().max(lags[lags.len() - 1].abs()));
         assert!(median.abs() < 200.0, "{ppm} ppm is {median} us late");
@@ -199,7 +203,8 @@ fn run_card(
         let heard_at = start + 20_000 + written * 1_000_000 / 48_000;
         if heard_at - now < 30_000 {
             let mut heard = heard.lock().unwrap();
-            player.play(480, heard_at - now, |i, [left, _]| heard.push(((heard_at + i as i64 * 125 / 6).0, left)));
+            player
+                .play(480, Some(heard_at - now), |i, [left, _]| heard.push(((heard_at + i as i64 * 125 / 6).0, left)));
             written += 480;
         } else {
             sleep(Duration::from_millis(3));
@@ -233,7 +238,7 @@ fn an_unplugged_card_is_reported_and_music_goes_on_in_time_when_it_is_back() {
     let heard = heard.lock().unwrap();
     let late = &heard[heard.len() - 9_600..];
     let ideal = |us: i64| {
-        f64::from(chirp((map.convoy(jamz::core::clock::MonoTime(us)).0 - CONVOY_US - 200_000) as f64 * 1e-6)[0])
+        f64::from(babble((map.convoy(jamz::core::clock::MonoTime(us)).0 - CONVOY_US - 200_000) as f64 * 1e-6)[0])
     };
     let noise: f64 = late.iter().map(|(us, left)| (f64::from(*left) - ideal(*us)).powi(2)).sum();
     let power: f64 = late.iter().map(|(us, _)| ideal(*us).powi(2)).sum();

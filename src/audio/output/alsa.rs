@@ -120,7 +120,7 @@ fn build<T: SizedSample + FromSample<f32>>(
 fn fill<T: SizedSample + FromSample<f32>>(player: &mut Player, samples: &mut [T], channels: usize, delay_us: i64) {
     let count = samples.len() / channels;
     let mut frames = samples.chunks_exact_mut(channels);
-    player.play(count, delay_us, |_, [left, right]| match frames.next() {
+    player.play(count, Some(delay_us), |_, [left, right]| match frames.next() {
         Some([l, r, ..]) => (*l, *r) = (T::from_sample(left), T::from_sample(right)),
         Some([mono]) => *mono = T::from_sample(f32::midpoint(left, right)),
         _ => {}

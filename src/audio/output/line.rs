@@ -95,9 +95,12 @@ impl Player {
         Arc::clone(&self.shared)
     }
 
-    /// Fills a buffer whose first frame will be heard in `delay_us`; `write` gets every frame, in order.
-    pub fn play(&mut self, count: usize, delay_us: i64, mut write: impl FnMut(usize, Frame)) {
-        self.observe(delay_us);
+    /// Fills a buffer; `write` gets every frame, in order. The first of them will be heard in `delay_us`, unless the card
+    /// does not run yet and so cannot know.
+    pub fn play(&mut self, count: usize, delay_us: Option<i64>, mut write: impl FnMut(usize, Frame)) {
+        if let Some(delay_us) = delay_us {
+            self.observe(delay_us);
+        }
         let skipped = self.shared.skipped.swap(0, Ordering::AcqRel);
         self.owed = self.owed.saturating_sub(skipped);
         let late = usize::try_from(self.owed).unwrap_or(usize::MAX).min(self.frames.slots());

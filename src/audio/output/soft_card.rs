@@ -127,8 +127,8 @@ impl Converter {
     fn convert(&mut self) -> io::Result<()> {
         while !self.stop.load(Ordering::Acquire) {
             let first = self.written;
-            for filled in (0..self.buffer).step_by(self.period) {
-                self.ask(filled as f64)?;
+            for _ in (0..self.buffer).step_by(self.period) {
+                self.ask(None)?;
             }
             let start = self.clock.now();
             self.sink.start(start, first, self.rate_hz)?;
@@ -158,7 +158,7 @@ impl Converter {
             }
             let room = self.buffer as f64 - waiting;
             if room >= self.period as f64 {
-                self.ask(waiting)?;
+                self.ask(Some(waiting))?;
             } else {
                 let rest_us = (self.period as f64 - room) * 1e6 / self.rate_hz;
                 std::thread::sleep(Duration::from_micros(rest_us as u64 + 1));
@@ -167,8 +167,9 @@ impl Converter {
         Ok(false)
     }
 
-    fn ask(&mut self, waiting: f64) -> io::Result<()> {
-        let delay_us = (waiting * 1e6 / self.rate_hz).round() as i64;
+    /// Asks for the next period, while so many frames are still waiting to be played.
+    fn ask(&mut self, waiting: Option<f64>) -> io::Result<()> {
+        let delay_us = waiting.map(|waiting| (waiting * 1e6 / self.rate_hz).round() as i64);
         let pcm = &mut self.pcm;
         self.player.play(self.period, delay_us, |index, frame| {
             if let Some(place) = pcm.get_mut(index) {
