@@ -10,9 +10,13 @@ pub mod journal;
 mod state;
 
 #[cfg(feature = "car")]
+pub mod cache;
+#[cfg(feature = "car")]
 pub mod library;
 #[cfg(feature = "car")]
 mod probe;
+#[cfg(feature = "car")]
+pub mod tracks;
 
 pub use error::StoreError;
 pub use journal::{Hooks, Loaded, Store, Write};
