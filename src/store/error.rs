@@ -51,3 +51,21 @@ pub(super) fn io_sentence(error: &std::io::Error, path: &Path) -> String {
         _ => format!("{}: {error}", path.display()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_so_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jamz.db");
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch("PRAGMA max_page_count = 2; CREATE TABLE t (x)").unwrap();
+        let error = db.execute("INSERT INTO t VALUES (zeroblob(100000))", []).unwrap_err();
+        let text = StoreError::Database { path, source: error }.to_string();
+        assert_eq!(text, format!("the disk is full: free some space on {}", dir.path().display()));
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        assert!(io_sentence(&full, Path::new("/data/x")).contains("free some space on /data"));
+    }
+}

@@ -10,6 +10,8 @@ pub mod journal;
 mod state;
 
 #[cfg(feature = "car")]
+pub mod cache;
+#[cfg(feature = "car")]
 pub mod library;
 #[cfg(feature = "car")]
 mod probe;

@@ -1,41 +1,189 @@
-//! Finds the file of a track: in the library.
+//! Tracks to files: from the library, from the cache, or fetched; the one place that the core's `Resolve` goes to.
 
-use super::library::{Found, Library};
-use crate::core::id::TrackId;
+use super::StoreError;
+use super::cache::{self, CacheConfig, Fetcher, Patience, Ports};
+use super::library::{Library, LibraryConfig};
+use crate::core::clock::Monotonic;
 use crate::core::io::{Input, Source, TrackEvent};
 use crate::core::playlist::Track;
-use std::sync::Arc;
-use tokio::sync::mpsc;
+use crate::core::status::{Fetching, LibraryStatus};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
-/// stand-in
+/// Tracks that wait to be looked up; the core asks for a few at a time.
+const QUEUE_MAX: usize = 256;
+/// Time between two reports of progress.
+const REPORT: Duration = Duration::from_millis(250);
+
+/// Where tracks are looked for, and how hard.
+#[derive(Debug, Clone, Default)]
+pub struct TracksConfig {
+    pub library: LibraryConfig,
+    pub cache: CacheConfig,
+    pub patience: Patience,
+    /// Holds the library's index.
+    pub state_dir: PathBuf,
+    /// Holds fetched tracks.
+    pub cache_dir: PathBuf,
+}
+
+/// The library, the cache, and the task between them. Dropping it ends all that is under way.
 pub struct Tracks {
-    /// library
-    pub library: Arc<Library>,
-    events: mpsc::Sender<Input>,
+    library: Arc<Library>,
+    wanted: mpsc::Sender<Track>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Tracks {
-    /// start
-    #[must_use]
-    pub fn new(library: Arc<Library>, events: mpsc::Sender<Input>) -> Self {
-        Self { library, events }
-    }
-    /// resolve
-    pub fn resolve(&self, track: Track) {
-        let event = match self.library.get(&track.id) {
-            Some(Found { track, gain_db }) => TrackEvent::Ready {
-                track: track.id,
-                source: Source { path: track.path, growing: None },
-                duration_us: track.duration_us,
-                gain_db,
-            },
-            None => TrackEvent::Missing { track: track.id, problem: "not here".into() },
+    /// Opens library and cache; to be called within a tokio runtime. Answers go to `events` as `Input::Track`, the state as
+    /// `Input::Library`, at most a few times a second.
+    ///
+    /// # Errors
+    /// When a folder cannot be written or TLS cannot be had.
+    pub fn start(
+        config: &TracksConfig,
+        clock: &Arc<dyn Monotonic>,
+        events: mpsc::Sender<Input>,
+    ) -> Result<Self, StoreError> {
+        let changed = Arc::new(Notify::new());
+        let status = Arc::new(Mutex::new(LibraryStatus::default()));
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let index = Arc::new(Mutex::new(cache::Index::open(&config.cache_dir)?));
+        let ports = Ports {
+            events: events.clone(),
+            clock: Arc::clone(clock),
+            changed: Arc::clone(&changed),
+            shown: Arc::clone(&shown),
         };
-        let _ = self.events.try_send(Input::Track(event));
+        let fetcher = Fetcher::new(&config.cache, config.patience.clone(), Arc::clone(&index), ports)
+            .map_err(|error| StoreError::Io { path: config.cache_dir.clone(), source: std::io::Error::other(error) })?;
+        let (noted, rung) = (Arc::clone(&status), Arc::clone(&changed));
+        let on_status = Box::new(move |status| {
+            *noted.lock().unwrap_or_else(PoisonError::into_inner) = status;
+            rung.notify_one();
+        });
+        let library = Library::start(&config.library, &config.state_dir, Arc::clone(clock), on_status)?;
+        let library = Arc::new(library);
+        let (wanted, wishes) = mpsc::channel(QUEUE_MAX);
+        let finder = Finder { library: Arc::clone(&library), index, fetcher, events: events.clone() };
+        let tasks = [tokio::spawn(finder.run(wishes)), tokio::spawn(report(changed, status, shown, events))];
+        Ok(Self { library, wanted, tasks })
     }
-    /// get
+
+    /// Looks for a track's file; returns at once. The answer is a `TrackEvent`, or several while it is fetched.
+    ///
+    /// # Errors
+    /// The answer itself, when too many are being looked for.
+    pub fn resolve(&self, track: Track) -> Result<(), Box<TrackEvent>> {
+        self.wanted.try_send(track).map_err(|error| {
+            let track = error.into_inner().id;
+            Box::new(TrackEvent::Missing { track, problem: "too many tracks are looked for at once".into() })
+        })
+    }
+
+    /// The music on disk.
     #[must_use]
-    pub fn get(&self, id: &TrackId) -> Option<Found> {
-        self.library.get(id)
+    pub fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+}
+
+impl Drop for Tracks {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Looks tracks up, one after the other, and fetches those that are not here.
+struct Finder {
+    library: Arc<Library>,
+    index: Arc<Mutex<cache::Index>>,
+    fetcher: Fetcher,
+    events: mpsc::Sender<Input>,
+}
+
+/// Where a track was found.
+enum Place {
+    Library(TrackEvent),
+    Cache(cache::Kept),
+    Nowhere,
+}
+
+impl Finder {
+    async fn run(mut self, mut wishes: mpsc::Receiver<Track>) {
+        let mut look = tokio::time::interval(REPORT);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                wish = wishes.recv() => match wish {
+                    Some(track) => self.find(track).await,
+                    None => return,
+                },
+                step = self.fetcher.stepped() => self.fetcher.take(step).await,
+                _ = look.tick(), if self.fetcher.is_busy() => self.fetcher.show(),
+            }
+        }
+    }
+
+    async fn find(&mut self, track: Track) {
+        let (library, index, wanted) = (Arc::clone(&self.library), Arc::clone(&self.index), track.clone());
+        let place = tokio::task::spawn_blocking(move || look_up(&library, &index, &wanted)).await;
+        let event = match place.unwrap_or(Place::Nowhere) {
+            Place::Library(event) => event,
+            Place::Cache(kept) => {
+                self.fetcher.spare(&kept.hash);
+                cache::ready(&track, &kept)
+            }
+            Place::Nowhere => return self.fetcher.fetch(track).await,
+        };
+        // The core is gone only when all is.
+        let _ = self.events.send(Input::Track(event)).await;
+    }
+}
+
+fn look_up(library: &Library, index: &Mutex<cache::Index>, track: &Track) -> Place {
+    if let Some(found) = library.get(&track.id).filter(|found| Path::new(&found.track.path).is_file()) {
+        return Place::Library(TrackEvent::Ready {
+            track: track.id.clone(),
+            source: Source { path: found.track.path, growing: None },
+            duration_us: found.track.duration_us,
+            gain_db: found.gain_db,
+        });
+    }
+    match index.lock().unwrap_or_else(PoisonError::into_inner).get(track) {
+        Ok(Some(kept)) => Place::Cache(kept),
+        Ok(None) => Place::Nowhere,
+        Err(error) => {
+            tracing::warn!(%error, "the cache's index does not answer");
+            Place::Nowhere
+        }
+    }
+}
+
+/// Tells the core of the library's and the cache's state, when it changed, but not too often.
+async fn report(
+    changed: Arc<Notify>,
+    status: Arc<Mutex<LibraryStatus>>,
+    shown: Arc<Mutex<Vec<Fetching>>>,
+    events: mpsc::Sender<Input>,
+) {
+    let mut told = LibraryStatus::default();
+    loop {
+        changed.notified().await;
+        let mut status = status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        status.fetching.clone_from(&shown.lock().unwrap_or_else(PoisonError::into_inner));
+        if status != told {
+            told = status.clone();
+            if events.send(Input::Library(status)).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(REPORT).await;
     }
 }

@@ -71,18 +71,27 @@ pub(in crate::store) fn guarded<T: Send + 'static>(
     stop: &AtomicBool,
     task: impl FnOnce(&Arc<Watch>) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
+    guarded_for(LOOKS_MAX, stop, task)
+}
+
+fn guarded_for<T: Send + 'static>(
+    looks_max: u32,
+    stop: &AtomicBool,
+    task: impl FnOnce(&Arc<Watch>) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     if LEFT_BEHIND.load(Ordering::Relaxed) >= LEFT_BEHIND_MAX {
         return Err(Problem::Unreadable("too many files hang: check the disk, and restart".into()));
     }
     let watch = Arc::new(Watch::default());
     let watched = Arc::clone(&watch);
     let (done, result) = sync_channel(1);
-    let left = Arc::new(AtomicBool::new(false));
-    let was_left = Arc::clone(&left);
+    // Set by whichever of the two ends first; the other one then knows.
+    let over = Arc::new(AtomicBool::new(false));
+    let was_over = Arc::clone(&over);
     let work = move || {
         // Nobody listens any more when it was left behind.
         let _ = done.send(task(&watched));
-        if was_left.load(Ordering::Acquire) {
+        if was_over.swap(true, Ordering::AcqRel) {
             LEFT_BEHIND.fetch_sub(1, Ordering::Relaxed);
         }
     };
@@ -98,9 +107,11 @@ pub(in crate::store) fn guarded<T: Send + 'static>(
         looks = if now == bytes { looks + 1 } else { 0 };
         bytes = now;
         let stopped = stop.load(Ordering::Relaxed);
-        if stopped || looks >= LOOKS_MAX {
+        if stopped || looks >= looks_max {
             LEFT_BEHIND.fetch_add(1, Ordering::Relaxed);
-            left.store(true, Ordering::Release);
+            if over.swap(true, Ordering::AcqRel) {
+                LEFT_BEHIND.fetch_sub(1, Ordering::Relaxed);
+            }
             watch.stopped.store(true, Ordering::Relaxed);
             return Err(if stopped { Problem::Changed } else { Problem::Hangs });
         }
@@ -147,5 +158,54 @@ impl MediaSource for Watched {
 
     fn byte_len(&self) -> Option<u64> {
         Some(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_reader_that_hangs_is_left_behind_and_ends_when_it_moves() {
+        let (ended, end) = sync_channel(1);
+        let result = guarded_for(2, &AtomicBool::new(false), move |watch| {
+            while watch.progress(0).is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            ended.send(()).unwrap();
+            Ok(())
+        });
+        assert_eq!(result, Err(Problem::Hangs));
+        end.recv_timeout(Duration::from_secs(30)).expect("the reader was not told to stop");
+    }
+
+    #[test]
+    fn a_reader_that_reads_on_has_all_the_time_it_needs_and_a_panic_is_but_a_problem() {
+        let never = AtomicBool::new(false);
+        let slow = guarded_for(2, &never, |watch| {
+            for _ in 0..50 {
+                watch.progress(1)?;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Ok(7)
+        });
+        assert_eq!(slow, Ok(7));
+        let panics = guarded::<()>(&never, |_| panic!("as a demuxer may"));
+        assert!(matches!(panics, Err(Problem::Damaged(_))));
+    }
+
+    #[test]
+    fn a_reader_that_goes_in_circles_comes_to_an_end() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[0; 1_000]).unwrap();
+        let watch = Arc::new(Watch::default());
+        let mut watched = Watched::open(file.path(), &watch).unwrap();
+        watch.opened();
+        let circles = (0..1_000_000).find(|_| {
+            let mut buffer = [0; 1_000];
+            watched.seek(SeekFrom::Start(0)).and_then(|_| watched.read(&mut buffer)).is_err()
+        });
+        assert!(watch.exhausted() && circles.is_some_and(|circles| (4..100_000).contains(&circles)));
     }
 }

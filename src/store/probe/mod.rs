@@ -8,7 +8,7 @@ mod problem;
 mod tags;
 
 pub(super) use guard::{Watch, guarded};
-pub(super) use hash::{hash, hash_open};
+pub(super) use hash::hash;
 pub(super) use problem::Problem;
 
 use guard::Watched;
