@@ -197,6 +197,7 @@ fn a_journal_of_a_newer_version_is_left_alone() {
 fn a_damaged_journal_is_moved_aside_and_a_fresh_one_begun() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _, answered) = open(dir.path());
+    store.send(Write::Device(DeviceId::new("car").unwrap())).unwrap();
     for sequence in 1..=500 {
         send_own(&store, add("car", sequence, "some title"));
     }
@@ -207,7 +208,12 @@ fn a_damaged_journal_is_moved_aside_and_a_fresh_one_begun() {
         std::fs::write(&file, &damage).unwrap();
         let (store, loaded, answered) = open(dir.path());
         let aside = loaded.set_aside.expect("the damage was not noticed");
-        assert_eq!(std::fs::read(&aside).unwrap().len(), damage.len(), "round {round}");
+        assert!(std::fs::read(&aside).unwrap() == damage, "round {round}: what was damaged is no more as it was");
+        if round == 1 {
+            assert_eq!(loaded.device, DeviceId::new("car").ok(), "it could still be read");
+            assert!(loaded.pending.len() > 50 && loaded.pending.len() < 500, "{}", loaded.pending.len());
+            assert_eq!(loaded.sequence, 500);
+        }
         send_own(&store, add("car", 501, ""));
         assert_eq!(answered.recv_timeout(WAIT_MAX).unwrap(), Input::Stored(id("car", 501)));
     }

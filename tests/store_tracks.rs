@@ -9,129 +9,17 @@
 
 #[path = "support/http.rs"]
 mod http;
+#[path = "support/tracks.rs"]
+mod tracks;
 
 use http::{Page, Site};
-use jamz::core::clock::Monotonic;
-use jamz::core::id::TrackId;
 use jamz::core::io::{Input, TrackEvent};
-use jamz::core::playlist::Track;
 use jamz::core::status::LibraryStatus;
-use jamz::host::MonotonicClock;
 use jamz::store::cache::{CacheConfig, Patience};
-use jamz::store::library::LibraryConfig;
-use jamz::store::tracks::{Tracks, TracksConfig};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
-
-/// A sound file of so many bytes.
-fn wav(bytes: usize) -> Vec<u8> {
-    let data = (bytes - 44) as u32;
-    let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data".to_vec();
-    file.extend(data.to_le_bytes());
-    file[4..8].copy_from_slice(&(data + 36).to_le_bytes());
-    file.extend((0..data).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8));
-    file
-}
-
-fn length_us(bytes: usize) -> i64 {
-    (bytes as i64 - 44) / 2 * 1_000_000 / 8_000
-}
-
-fn track(id: &str, url: Option<String>) -> Track {
-    Track {
-        id: TrackId::new(id).unwrap(),
-        title: String::new(),
-        artist: String::new(),
-        album: String::new(),
-        duration_us: None,
-        url,
-        extra: serde_json::Map::new(),
-    }
-}
-
-struct Rig {
-    tracks: Tracks,
-    events: mpsc::Receiver<Input>,
-    config: TracksConfig,
-    _dir: Arc<tempfile::TempDir>,
-}
-
-fn patience() -> Patience {
-    let ms = Duration::from_millis;
-    Patience { connect: ms(2_000), read: ms(1_500), retry: ms(20), retry_max: ms(200), tries: 3, tries_max: 8 }
-}
-
-fn rig(cache: CacheConfig) -> Rig {
-    rig_in(Arc::new(tempfile::tempdir().unwrap()), cache, patience())
-}
-
-fn rig_in(dir: Arc<tempfile::TempDir>, cache: CacheConfig, patience: Patience) -> Rig {
-    let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/library/good");
-    let config = TracksConfig {
-        library: LibraryConfig { folders: vec![good], rescan_minutes: 0 },
-        cache,
-        patience,
-        state_dir: dir.path().join("state"),
-        cache_dir: dir.path().join("cache"),
-    };
-    let (send, events) = mpsc::channel(64);
-    let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
-    let tracks = Tracks::start(&config, &clock, send).unwrap();
-    Rig { tracks, events, config, _dir: dir }
-}
-
-impl Rig {
-    async fn input(&mut self) -> Input {
-        tokio::time::timeout(Duration::from_mins(1), self.events.recv()).await.expect("no answer comes").unwrap()
-    }
-
-    /// The next news of a track.
-    async fn event(&mut self) -> TrackEvent {
-        loop {
-            if let Input::Track(event) = self.input().await {
-                return event;
-            }
-        }
-    }
-
-    async fn resolve(&mut self, id: &str, url: &str) -> TrackEvent {
-        self.tracks.resolve(track(id, Some(url.to_owned()))).unwrap();
-        self.event().await
-    }
-
-    /// Waits for the whole file, and gives its bytes and its length.
-    async fn whole(&mut self, id: &str, url: &str) -> (Vec<u8>, i64) {
-        let mut event = self.resolve(id, url).await;
-        loop {
-            match event {
-                TrackEvent::Ready { source, duration_us, .. } if source.growing.is_none() => {
-                    return (std::fs::read(source.path).unwrap(), duration_us.unwrap());
-                }
-                TrackEvent::Ready { .. } => event = self.event().await,
-                TrackEvent::Missing { problem, .. } => panic!("{problem}"),
-            }
-        }
-    }
-
-    /// Waits for the news that it cannot be had.
-    async fn problem(&mut self, id: &str, url: &str) -> String {
-        let mut event = self.resolve(id, url).await;
-        loop {
-            match event {
-                TrackEvent::Missing { problem, .. } => return problem,
-                TrackEvent::Ready { source, .. } if source.growing.is_some() => event = self.event().await,
-                TrackEvent::Ready { .. } => panic!("it was fetched"),
-            }
-        }
-    }
-
-    fn cached(&self) -> Vec<PathBuf> {
-        let files = std::fs::read_dir(&self.config.cache_dir).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| !path.to_string_lossy().contains("cache.db")).collect()
-    }
-}
+use tracks::{length_us, patience, reopened, rig, rig_in, track, wav};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_track_of_the_library_is_ready_at_once_with_its_length_and_gain() {
@@ -263,12 +151,6 @@ async fn what_was_begun_before_a_restart_is_gone_on_with() {
     let mut second = reopened(dir).await;
     assert_eq!(second.whole("a", &url).await.0, body);
     assert!(site.requests.lock().unwrap()[1].to_lowercase().contains("range: bytes=400000-"));
-}
-
-/// The tasks of the rig before it let go of its files a moment after it was dropped.
-async fn reopened(dir: Arc<tempfile::TempDir>) -> Rig {
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    rig_in(dir, CacheConfig::default(), patience())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -421,4 +303,19 @@ async fn foreign_files_in_the_cache_folder_are_left_alone_and_lost_ones_removed(
     std::fs::write(cache.join(format!("{}.part", "a".repeat(64))), "lost").unwrap();
     let rig = rig_in(dir, CacheConfig::default(), patience());
     assert_eq!(rig.cached(), [cache.join("README")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_track_that_was_missing_is_announced_when_its_music_stick_is_plugged_in() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let stick = dir.path().join("stick");
+    let mut rig = tracks::rig_with(Arc::clone(&dir), CacheConfig::default(), patience(), stick.clone());
+    let body = wav(5_000);
+    rig.tracks.resolve(track(blake3::hash(&body).to_hex().as_str(), None)).unwrap();
+    assert!(matches!(rig.event().await, TrackEvent::Missing { .. }));
+    std::fs::create_dir(&stick).unwrap();
+    std::fs::write(stick.join("song.wav"), body).unwrap();
+    rig.tracks.library().scan();
+    let TrackEvent::Ready { source, duration_us, .. } = rig.event().await else { panic!() };
+    assert_eq!((PathBuf::from(source.path), duration_us), (stick.join("song.wav"), Some(length_us(5_000))));
 }

@@ -76,6 +76,18 @@ pub(super) fn pending(db: &Connection) -> rusqlite::Result<Vec<Change>> {
     Ok(pending)
 }
 
+/// As many of the unacknowledged changes as a damaged log still gives.
+pub(super) fn salvage(db: &Connection) -> Vec<Change> {
+    let Ok(mut statement) =
+        db.prepare("SELECT body FROM changes NOT INDEXED WHERE own AND state = 'pending' ORDER BY row")
+    else {
+        return Vec::new();
+    };
+    let bodies = statement.query_map([], |row| row.get::<_, String>(0));
+    let bodies = bodies.into_iter().flatten().map_while(Result::ok);
+    bodies.filter_map(|body| serde_json::from_str(&body).ok()).collect()
+}
+
 /// The newest changes, the newest first.
 pub(super) fn history(db: &Connection, limit: u32) -> rusqlite::Result<Vec<HistoryEntry>> {
     db.prepare_cached("SELECT state, reason, subject, recorded_unix_s, body FROM changes ORDER BY row DESC LIMIT ?1")?

@@ -7,7 +7,7 @@ use crate::core::clock::{MonoTime, Monotonic};
 use crate::core::id::DeviceId;
 use crate::core::io::{Input, Saved};
 use crate::core::request::HistoryEntry;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,10 +85,13 @@ impl Store {
     ///
     /// # Errors
     /// When the folder cannot be written, another process has the journal open, or a newer version wrote it. A damaged
-    /// database is no error: it is moved aside, and `Loaded::set_aside` says where.
+    /// database is no error: it is moved aside, `Loaded::set_aside` says where, and what it still gives is taken over.
     pub fn open(dir: &Path, hooks: Hooks) -> Result<(Self, Loaded), StoreError> {
         let database::Opened { connection, path, set_aside } = database::open(dir, &SCHEMA)?;
         let failed = |source| StoreError::Database { path: path.clone(), source };
+        if let Some(aside) = &set_aside {
+            salvage(aside, &connection, (hooks.unix_s)()).map_err(failed)?;
+        }
         let mut loaded = load(&connection).map_err(failed)?;
         loaded.set_aside = set_aside;
         let (queue, jobs) = sync_channel(QUEUE_MAX);
@@ -140,6 +143,23 @@ impl Drop for Store {
             tracing::error!("the journal's thread had died");
         }
     }
+}
+
+/// Takes over from a damaged journal what it still gives: who this is, and what no authority has yet.
+fn salvage(damaged: &Path, db: &Connection, unix_s: i64) -> rusqlite::Result<()> {
+    let Ok(old) = Connection::open_with_flags(damaged, OpenFlags::SQLITE_OPEN_READ_ONLY) else { return Ok(()) };
+    let transaction = db.unchecked_transaction()?;
+    if let Ok(Some(device)) = state::device(&old) {
+        state::set_device(&transaction, &device)?;
+    }
+    let pending = changes::salvage(&old);
+    for change in &pending {
+        changes::insert_own(&transaction, change, unix_s)?;
+    }
+    let newest = pending.iter().map(|change| change.id.sequence).max();
+    state::raise_sequence(&transaction, state::sequence(&old).unwrap_or(0).max(newest.unwrap_or(0)))?;
+    tracing::warn!(changes = pending.len(), "what the damaged journal still gave was taken over");
+    transaction.commit()
 }
 
 fn load(db: &Connection) -> rusqlite::Result<Loaded> {

@@ -1,6 +1,6 @@
 //! REMEMBERS: the change log and state in SQLite, the library and the cache of tracks.
 //!
-//! [`Journal`](journal::Journal) keeps what the convoy agreed on and what this car did; it is what the server keeps as well. On a car,
+//! [`Store`] keeps what the convoy agreed on and what this car did; it is what the server keeps as well. On a car,
 //! [`Tracks`](tracks::Tracks) finds the file of a track, in the [`library`] on disk or, fetched, in the [`cache`].
 
 mod changes;

@@ -7,6 +7,7 @@ use crate::core::clock::Monotonic;
 use crate::core::io::{Input, Source, TrackEvent};
 use crate::core::playlist::Track;
 use crate::core::status::{Fetching, LibraryStatus};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use tokio::time::MissedTickBehavior;
 
 /// Tracks that wait to be looked up; the core asks for a few at a time.
 const QUEUE_MAX: usize = 256;
+/// Tracks without a file or an address that are looked for again when the library has changed; the newest ones.
+const MISSED_MAX: usize = 64;
 /// Time between two reports of progress.
 const REPORT: Duration = Duration::from_millis(250);
 
@@ -61,15 +64,20 @@ impl Tracks {
         };
         let fetcher = Fetcher::new(&config.cache, config.patience.clone(), Arc::clone(&index), ports)
             .map_err(|error| StoreError::Io { path: config.cache_dir.clone(), source: std::io::Error::other(error) })?;
-        let (noted, rung) = (Arc::clone(&status), Arc::clone(&changed));
-        let on_status = Box::new(move |status| {
+        let scanned = Arc::new(Notify::new());
+        let (noted, rung, ended) = (Arc::clone(&status), Arc::clone(&changed), Arc::clone(&scanned));
+        let on_status = Box::new(move |status: LibraryStatus| {
+            if status.scanning.is_none() {
+                ended.notify_one();
+            }
             *noted.lock().unwrap_or_else(PoisonError::into_inner) = status;
             rung.notify_one();
         });
         let library = Library::start(&config.library, &config.state_dir, Arc::clone(clock), on_status)?;
         let library = Arc::new(library);
         let (wanted, wishes) = mpsc::channel(QUEUE_MAX);
-        let finder = Finder { library: Arc::clone(&library), index, fetcher, events: events.clone() };
+        let missed = VecDeque::new();
+        let finder = Finder { library: Arc::clone(&library), index, fetcher, events: events.clone(), missed, scanned };
         let tasks = [tokio::spawn(finder.run(wishes)), tokio::spawn(report(changed, status, shown, events))];
         Ok(Self { library, wanted, tasks })
     }
@@ -106,6 +114,10 @@ struct Finder {
     index: Arc<Mutex<cache::Index>>,
     fetcher: Fetcher,
     events: mpsc::Sender<Input>,
+    /// Tracks that were nowhere when they were asked for, and have no address.
+    missed: VecDeque<Track>,
+    /// Rung at the end of each scan of the library.
+    scanned: Arc<Notify>,
 }
 
 /// Where a track was found.
@@ -126,22 +138,47 @@ impl Finder {
                     None => return,
                 },
                 step = self.fetcher.stepped() => self.fetcher.take(step).await,
+                () = self.scanned.notified() => self.find_missed().await,
                 _ = look.tick(), if self.fetcher.is_busy() => self.fetcher.show(),
             }
         }
     }
 
     async fn find(&mut self, track: Track) {
-        let (library, index, wanted) = (Arc::clone(&self.library), Arc::clone(&self.index), track.clone());
-        let place = tokio::task::spawn_blocking(move || look_up(&library, &index, &wanted)).await;
-        let event = match place.unwrap_or(Place::Nowhere) {
-            Place::Library(event) => event,
-            Place::Cache(kept) => {
-                self.fetcher.spare(&kept.hash);
-                cache::ready(&track, &kept)
+        if let Some(event) = self.look_up(&track).await {
+            return self.tell(event).await;
+        }
+        if track.url.is_none() {
+            self.missed.retain(|missed| missed.id != track.id);
+            self.missed.push_back(track.clone());
+            self.missed.drain(..self.missed.len().saturating_sub(MISSED_MAX));
+        }
+        self.fetcher.fetch(track).await;
+    }
+
+    /// A scan may have found what was asked for before: on a first start, or on a music stick that was just plugged in.
+    async fn find_missed(&mut self) {
+        for track in std::mem::take(&mut self.missed) {
+            match self.look_up(&track).await {
+                Some(event) => self.tell(event).await,
+                None => self.missed.push_back(track),
             }
-            Place::Nowhere => return self.fetcher.fetch(track).await,
-        };
+        }
+    }
+
+    async fn look_up(&mut self, track: &Track) -> Option<TrackEvent> {
+        let (library, index, wanted) = (Arc::clone(&self.library), Arc::clone(&self.index), track.clone());
+        match tokio::task::spawn_blocking(move || look_up(&library, &index, &wanted)).await {
+            Ok(Place::Library(event)) => Some(event),
+            Ok(Place::Cache(kept)) => {
+                self.fetcher.spare(&kept.hash);
+                Some(cache::ready(track, &kept))
+            }
+            Ok(Place::Nowhere) | Err(_) => None,
+        }
+    }
+
+    async fn tell(&self, event: TrackEvent) {
         // The core is gone only when all is.
         let _ = self.events.send(Input::Track(event)).await;
     }
