@@ -25,7 +25,6 @@ pub enum Card {
 /// What makes one car differ from the others, and what they share.
 pub struct Fitting<'a> {
     pub name: &'a str,
-    pub user: &'a str,
     pub card: Card,
     pub recorded: bool,
     pub music: &'a Path,
@@ -182,7 +181,6 @@ fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
         }
     };
     set("car", "name", fitting.name.into());
-    set("car", "user", fitting.user.into());
     set("server", "url", fitting.server_url.into());
     set("server", "token_file", path("token").into());
     set("library", "folders", vec![fitting.music.display().to_string()].into());

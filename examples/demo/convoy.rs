@@ -46,7 +46,7 @@ impl Convoy {
         for (number, (name, user, ppm)) in CARS.into_iter().enumerate() {
             let token = convoy.token(user).await?;
             let card = if real && number == 0 { Card::Real } else { Card::Virtual { ppm } };
-            let fitting = Fitting { name, user, card, recorded, music, server_url: &url, token: &token };
+            let fitting = Fitting { name, card, recorded, music, server_url: &url, token: &token };
             convoy.cars.push(Car::start(dir.join(name), programs, &fitting).await?);
         }
         Ok(convoy)
@@ -147,7 +147,8 @@ impl Convoy {
         let mut tracks = client.library_search("", TRACKS_MAX).await?;
         tracks.sort_by(|a, b| a.path.cmp(&b.path));
         let tracks: Vec<Addition> = tracks.into_iter().map(|track| Addition::Library(track.id)).collect();
-        client.queue_add(&tracks.repeat(ROUNDS), None).await?;
+        let tracks: Vec<Addition> = std::iter::repeat_n(tracks, ROUNDS).flatten().collect();
+        client.queue_add(&tracks, None).await?;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The daemon's configuration: which files it is read from, in which order, and what is said when something in them is wrong.
 
 use crate::core::id::ConvoyId;
+use crate::store::cache::CacheConfig;
 use crate::store::library::LibraryConfig;
 use crate::{api, audio, tier};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub struct Config {
     pub server: tier::server::Config,
     pub audio: audio::Config,
     pub library: LibraryConfig,
+    pub cache: CacheConfig,
     pub bus: api::Config,
     pub paths: Paths,
 }

@@ -7,8 +7,8 @@ use crate::core::id::DeviceId;
 use crate::core::io::{Input, Notice, Output, RequestId, ServerEvent};
 use crate::core::request::{Done, Refusal};
 use crate::host::{self, MonotonicClock};
-use crate::store::library::Library;
-use crate::store::tracks::Tracks;
+use crate::store::cache::Patience;
+use crate::store::tracks::{Tracks, TracksConfig};
 use crate::store::{Hooks, Loaded, Store, Write};
 use crate::tier::server::ServerLink;
 use anyhow::Context;
@@ -98,7 +98,11 @@ impl Edges {
                 }
             }
             Output::Audio(command) => self.audio.send(command),
-            Output::Resolve(track) => self.tracks.resolve(*track),
+            Output::Resolve(track) => {
+                if let Err(event) = self.tracks.resolve(*track) {
+                    return Left::Again(Input::Track(*event));
+                }
+            }
             Output::Notice(notice) => {
                 tracing::info!(?notice, "notice");
                 // Nobody listening is no fault.
@@ -146,11 +150,14 @@ fn new_device(store: &Store) -> anyhow::Result<DeviceId> {
 }
 
 fn start_tracks(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Tracks> {
-    let events = inputs.clone();
-    // A status that does not fit is followed by a newer one.
-    let on_status = Box::new(move |status| drop(events.try_send(Input::Library(status))));
-    let library = Library::start(&config.library, &config.paths.state, clock.clone(), on_status)?;
-    Ok(Tracks::new(Arc::new(library), inputs.clone()))
+    let tracks = TracksConfig {
+        library: config.library.clone(),
+        cache: config.cache.clone(),
+        patience: Patience::default(),
+        state_dir: config.paths.state.clone(),
+        cache_dir: config.paths.cache.clone(),
+    };
+    Ok(Tracks::start(&tracks, clock, inputs.clone())?)
 }
 
 fn start_audio(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Audio> {

@@ -49,7 +49,7 @@ impl Requests {
 fn with_tracks(command: Command, edges: &Edges) -> Command {
     let Command::QueueAdd { tracks, index } = command else { return command };
     let known = |addition: Addition| match addition {
-        Addition::Library(id) => match edges.tracks.get(&id).map(|found| found.track) {
+        Addition::Library(id) => match edges.tracks.library().get(&id).map(|found| found.track) {
             Some(track) => Addition::Known(Box::new(Track {
                 id: track.id,
                 title: track.title,
@@ -69,11 +69,11 @@ fn with_tracks(command: Command, edges: &Edges) -> Command {
 fn ask(query: Query, reply: Reply, edges: &Edges, config: &Config) {
     let answer = match query {
         Query::LibraryScan => {
-            edges.tracks.library.scan();
+            edges.tracks.library().scan();
             Ok(Answer::Started)
         }
-        Query::LibrarySearch { text, limit } => Ok(Answer::Tracks(edges.tracks.library.search(&text, limit))),
-        Query::LibraryProblems => Ok(Answer::Problems(edges.tracks.library.problems())),
+        Query::LibrarySearch { text, limit } => Ok(Answer::Tracks(edges.tracks.library().search(&text, limit))),
+        Query::LibraryProblems => Ok(Answer::Problems(edges.tracks.library().problems())),
         Query::Config => serde_json::to_value(config).map(Answer::Config).map_err(|e| Refusal::Failed(e.to_string())),
         Query::Outputs => {
             // ALSA may take its time.

@@ -18,7 +18,13 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     match tracing_journald::layer().ok().filter(|_| under_systemd) {
         Some(journald) => registry.with(journald).try_init()?,
-        None => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal())).try_init()?,
+        None => registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .with_writer(std::io::stderr)
+                    .with_ansi(std::io::stderr().is_terminal()),
+            )
+            .try_init()?,
     }
     Ok(())
 }
