@@ -1,5 +1,12 @@
 //! Cards in real time: several in step, one that is unplugged and plugged in again, a WAV file, an absent one.
-#![allow(unreachable_pub, reason = "support files serve several tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and its support files serve several"
+)]
 
 #[path = "support/recorded.rs"]
 mod recorded;
