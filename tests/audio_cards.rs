@@ -1,5 +1,12 @@
 //! Cards in real time: several in step, one that is unplugged and plugged in again, a WAV file, an absent one.
-#![allow(unreachable_pub, reason = "support files serve several tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and its support files serve several"
+)]
 
 #[path = "support/recorded.rs"]
 mod recorded;
@@ -333,4 +340,26 @@ fn the_outputs_that_can_be_named_are_listed() {
     for name in names.iter().filter(|name| !name.starts_with("wav:")) {
         assert!(name.parse::<OutputName>().is_ok(), "{name}");
     }
+}
+
+/// Without a card ALSA would write eight lines to standard error each second, for as long as the car drives.
+#[test]
+fn alsa_does_not_fill_the_journal_while_there_is_no_card() {
+    if std::env::var_os("JAMZ_NO_CARD").is_some() {
+        let car = Car::start(&Config::default());
+        car.until("told", |s| s.problem.is_some());
+        assert!(!outputs().is_empty());
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("asound.conf");
+    std::fs::write(&empty, "pcm.!default { type hw card NoSuchCard }\n").unwrap();
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "alsa_does_not_fill_the_journal_while_there_is_no_card", "--nocapture"])
+        .env("JAMZ_NO_CARD", "1")
+        .env("ALSA_CONFIG_PATH", &empty)
+        .output()
+        .unwrap();
+    let written = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && !written.contains("ALSA lib"), "{written}");
 }

@@ -1,5 +1,12 @@
 //! When frames reach the converter, learned from cards that are coarse, noisy, wrong, and that stop and start.
-#![allow(unreachable_pub, reason = "support files serve several tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and its support files serve several"
+)]
 
 use jamz::audio::pace::{DacClock, Observation};
 

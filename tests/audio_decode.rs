@@ -1,5 +1,12 @@
 //! Decoding: each format, to the sample, from any place; and files that are not what they say.
-#![allow(unreachable_pub, reason = "support files serve several tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and its support files serve several"
+)]
 
 #[path = "support/sound.rs"]
 mod sound;

@@ -1,5 +1,12 @@
 //! Pacing in virtual time: what leaves a sound card with a crystal of its own, frame by frame, against what should.
-#![allow(unreachable_pub, reason = "support files serve several tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and its support files serve several"
+)]
 
 #[path = "support/sound.rs"]
 mod sound;
@@ -52,27 +59,20 @@ fn a_start_is_aligned_to_a_fraction_of_a_sample_whatever_the_crystal() {
     }
 }
 
-/// Everything but the tone itself, against the tone, in decibels.
+/// Everything but the tone itself, against the tone, in decibels; the tone is fitted by least squares.
 fn thd_n_db(heard: &[Frame], hz_per_frame: f64) -> f64 {
-    let angle = |i: usize| std::f64::consts::TAU * hz_per_frame * i as f64;
-    let left = |i: usize| f64::from(heard[i][0]);
-    let n = heard.len();
-    let (mut cc, mut ss, mut cs, mut xc, mut xs) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for i in 0..n {
-        let (s, c) = angle(i).sin_cos();
-        (cc, ss, cs) = (cc + c * c, ss + s * s, cs + c * s);
-        (xc, xs) = (xc + left(i) * c, xs + left(i) * s);
-    }
-    let determinant = cc * ss - cs * cs;
-    let (a, b) = ((xc * ss - xs * cs) / determinant, (xs * cc - xc * cs) / determinant);
-    let (mut noise, mut tone) = (0.0, 0.0);
-    for i in 0..n {
-        let (s, c) = angle(i).sin_cos();
-        let fit = a * c + b * s;
-        noise += (left(i) - fit).powi(2);
-        tone += fit * fit;
-    }
-    10.0 * (noise / tone).log10()
+    let tone = |i: usize| (std::f64::consts::TAU * hz_per_frame * i as f64).sin_cos();
+    let sum = |term: &dyn Fn((f64, f64), f64) -> f64| -> f64 {
+        heard.iter().enumerate().map(|(i, [left, _])| term(tone(i), f64::from(*left))).sum()
+    };
+    let (cos_cos, sin_sin, cos_sin) = (sum(&|(_, c), _| c * c), sum(&|(s, _), _| s * s), sum(&|(s, c), _| c * s));
+    let (heard_cos, heard_sin) = (sum(&|(_, c), x| x * c), sum(&|(s, _), x| x * s));
+    let determinant = cos_cos * sin_sin - cos_sin * cos_sin;
+    let cos_part = (heard_cos * sin_sin - heard_sin * cos_sin) / determinant;
+    let sin_part = (heard_sin * cos_cos - heard_cos * cos_sin) / determinant;
+    let noise = sum(&|(s, c), x| (x - cos_part * c - sin_part * s).powi(2));
+    let signal = sum(&|(s, c), _| (cos_part * c + sin_part * s).powi(2));
+    10.0 * (noise / signal).log10()
 }
 
 #[test]

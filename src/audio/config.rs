@@ -13,7 +13,8 @@ pub struct Config {
     /// What the sound needs from the sound card to the ear beyond what the card knows of, in microseconds: an amplifier's
     /// or a Bluetooth speaker's delay. Negative when the card claims too much.
     pub latency_us: i64,
-    /// The sound card's own buffer, in microseconds. Longer is safer, shorter answers sooner.
+    /// The sound card's own buffer, in microseconds. Longer is safer, shorter answers sooner: with
+    /// the 35 ms kept ahead of it, it must stay below the lead of the convoy's controls.
     pub buffer_us: u32,
     /// Frames per second of the virtual card and of WAV files.
     pub rate_hz: u32,
@@ -28,7 +29,7 @@ impl Default for Config {
         Self {
             output: OutputName::default(),
             latency_us: 0,
-            buffer_us: 40_000,
+            buffer_us: 60_000,
             rate_hz: 48_000,
             virtual_ppm: 0.0,
             record: None,
@@ -41,7 +42,7 @@ impl Default for Config {
 pub enum ConfigError {
     #[error("audio.latency_us is {0}; it must lie between -2000000 and 2000000")]
     Latency(i64),
-    #[error("audio.buffer_us is {0}; it must lie between 5000 and 60000")]
+    #[error("audio.buffer_us is {0}; it must lie between 5000 and 100000")]
     Buffer(u32),
     #[error("audio.rate_hz is {0}; it must lie between 8000 and 192000")]
     Rate(u32),
@@ -56,7 +57,7 @@ impl Config {
         if self.latency_us.abs() > 2_000_000 {
             return Err(ConfigError::Latency(self.latency_us));
         }
-        if !(5_000..=60_000).contains(&self.buffer_us) {
+        if !(5_000..=100_000).contains(&self.buffer_us) {
             return Err(ConfigError::Buffer(self.buffer_us));
         }
         if !(8_000..=192_000).contains(&self.rate_hz) {

@@ -28,6 +28,17 @@ pub(super) struct AlsaCard {
 
 impl Card for AlsaCard {
     fn open(&mut self, make: MakePlayer<'_>) -> Result<Session, OutputError> {
+        let complaints = alsa::Output::local_error_handler();
+        let opened = self.open_quietly(make);
+        if let (Err(_), Ok(complaints)) = (&opened, complaints) {
+            tracing::debug!(complaints = %complaints.borrow(), "what ALSA says of it");
+        }
+        opened
+    }
+}
+
+impl AlsaCard {
+    fn open_quietly(&self, make: MakePlayer<'_>) -> Result<Session, OutputError> {
         let device = find(&self.name)?;
         let (config, format) = choose(&device, self.buffer_us)?;
         let player = make(config.sample_rate);
@@ -129,6 +140,8 @@ fn fill<T: SizedSample + FromSample<f32>>(player: &mut Player, samples: &mut [T]
 
 /// The default and every card with an output, by card name.
 pub(super) fn list() -> Vec<OutputInfo> {
+    // ALSA would complain on standard error of every card that it looked for in vain.
+    let _complaints = alsa::Output::local_error_handler();
     let host = cpal::default_host();
     let mut outputs =
         vec![OutputInfo { name: "alsa:default".into(), description: "ALSA's default card".into(), active: false }];

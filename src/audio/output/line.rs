@@ -7,10 +7,14 @@ use crate::audio::pace::Observation;
 use crate::core::clock::Monotonic;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// Frames kept ahead of the card's own buffer.
-pub const AHEAD_US: u64 = 40_000;
+/// What is kept ahead of the card's own buffer.
+const AHEAD_US: u64 = 35_000;
+/// What is kept, at least, beyond the largest buffer that the card has asked for.
+const MARGIN_US: u64 = 15_000;
+/// What the ring can hold: some sound servers ask for very large buffers.
+const RING_US: u64 = 400_000;
 /// Observations that wait to be read: more than a second of them.
 const OBSERVATIONS_MAX: usize = 256;
 /// How long the sound takes to come back after a hole.
@@ -25,6 +29,8 @@ pub struct Shared {
     frames: AtomicU64,
     /// Buffers the card has asked for.
     buffers: AtomicU64,
+    /// Frames of the largest buffer the card has asked for.
+    largest: AtomicUsize,
     /// Holes in the sound: the ring was empty.
     holes: AtomicU64,
     /// Times that the card stopped and started anew.
@@ -61,14 +67,15 @@ pub struct Line {
     observations: Consumer<Observation>,
     shared: Arc<Shared>,
     ahead_frames: usize,
+    margin_frames: usize,
 }
 
 /// Joins a pacer and a card of this rate.
 #[must_use]
 pub fn line(rate_hz: u32, clock: Arc<dyn Monotonic>) -> (Line, Player) {
     let in_frames = |us: u64| (u64::from(rate_hz) * us / 1_000_000).max(1) as usize;
-    let ahead_frames = in_frames(AHEAD_US);
-    let (to_card, frames) = RingBuffer::new(2 * ahead_frames);
+    let (ahead_frames, margin_frames) = (in_frames(AHEAD_US), in_frames(MARGIN_US));
+    let (to_card, frames) = RingBuffer::new(in_frames(RING_US));
     let (to_pacer, observations) = RingBuffer::new(OBSERVATIONS_MAX);
     let shared = Arc::new(Shared::default());
     let player = Player {
@@ -85,7 +92,7 @@ pub fn line(rate_hz: u32, clock: Arc<dyn Monotonic>) -> (Line, Player) {
         gain: 1.0,
         gain_step: 1.0 / in_frames(RETURN_US) as f32,
     };
-    (Line { frames: to_card, observations, shared, ahead_frames }, player)
+    (Line { frames: to_card, observations, shared, ahead_frames, margin_frames }, player)
 }
 
 impl Player {
@@ -130,6 +137,7 @@ impl Player {
         }
         self.played += count as u64;
         self.shared.frames.store(self.played, Ordering::Release);
+        self.shared.largest.fetch_max(count, Ordering::Relaxed);
         self.shared.buffers.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -180,7 +188,9 @@ impl Line {
     #[must_use]
     pub fn wanted(&self) -> usize {
         let filled = self.frames.buffer().capacity() - self.frames.slots();
-        self.ahead_frames.saturating_sub(filled)
+        let largest = self.shared.largest.load(Ordering::Relaxed);
+        let ahead = self.ahead_frames.max(largest + self.margin_frames).min(self.frames.buffer().capacity());
+        ahead.saturating_sub(filled)
     }
 
     /// Sends a block that [`Line::wanted`] asked for.

@@ -7,7 +7,7 @@ mod recording;
 mod soft_card;
 mod wav;
 
-pub use line::{AHEAD_US, Line, Loss, Player, Shared, line};
+pub use line::{Line, Loss, Player, Shared, line};
 pub use name::{OutputName, OutputNameError};
 
 use super::Config;
