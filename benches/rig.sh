@@ -38,16 +38,13 @@ trap finish EXIT
 "$rig/asound.sh" "$out/run/asound.conf"
 "$rig/link.sh" "$out/run" "$link"
 
-head -c 32 /dev/urandom | base64 >"$out/server/secret"
-chmod 600 "$out/server/secret"
-server=("$programs/jamz-server" --secret-file "$out/server/secret" --state "$out/server" --listen 10.77.0.1:3000)
-ip netns exec srv "${server[@]}" >"$out/server/log" 2>&1 &
+ip netns exec srv "$programs/jamz-server" --state "$out/server" --listen 10.77.0.1:7747 >"$out/server/log" 2>&1 &
 pids+=($!)
 
 car() {
     local number=$1 dir=$out/car$1
     mkdir "$dir"
-    "$programs/jamz-server" token --secret-file "$out/server/secret" --user "car$number" --convoy rig >"$dir/token"
+    "$programs/jamz-server" token --state "$out/server" --user "car$number" --convoy rig >"$dir/token"
     cat >"$dir/bus.conf" <<END
 <busconfig><type>session</type><listen>unix:path=$dir/bus</listen><auth>EXTERNAL</auth><policy context="default">
 <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
@@ -55,7 +52,7 @@ END
     cat >"$dir/jamzd.toml" <<END
 car = { name = "car$number", user = "car$number" }
 convoy = { id = "rig" }
-server = { url = "http://10.77.0.1:3000", token_file = "$dir/token" }
+server = { url = "http://10.77.0.1:7747", token_file = "$dir/token" }
 audio = { output = "alsa" }
 library = { folders = ["$out/music"] }
 bus = { bus = "unix:path=$dir/bus" }

@@ -42,9 +42,9 @@ fn has_module(path: &str) -> bool {
         if folder.is_dir() {
             at = folder;
         } else if file.is_file() {
-            return steps.get(n + 1).is_none_or(|item| mentions(&file, item));
+            return steps.get(n + 1).is_none_or(|item| defines(&file, item));
         } else {
-            return n > 0 && rust_files(&at).iter().any(|file| mentions(file, step));
+            return n > 0 && rust_files(&at).iter().any(|file| defines(file, step));
         }
     }
     true
@@ -55,9 +55,10 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-fn mentions(file: &Path, item: &str) -> bool {
+fn defines(file: &Path, item: &str) -> bool {
     let text = fs::read_to_string(file).unwrap();
-    text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == item)
+    let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    words.windows(2).any(|w| matches!(w[0], "fn" | "struct" | "enum" | "trait" | "type" | "const") && w[1] == item)
 }
 
 fn missing(name: &str) -> bool {
