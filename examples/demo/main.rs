@@ -105,8 +105,7 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, seconds: Option<u64>)
     let mut scripted = SCRIPT.iter().cycle();
     let started_s = now_s();
     loop {
-        let elapsed_s = now_s() - started_s;
-        let left_s = seconds.map_or(f64::INFINITY, |seconds| seconds as f64 - elapsed_s);
+        let left_s = seconds.map_or(f64::INFINITY, |seconds| started_s + seconds as f64 - now_s());
         if left_s <= 0.0 {
             return Ok(Ended::InTime);
         }
@@ -117,7 +116,7 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, seconds: Option<u64>)
             }
             _ = ticks.tick() => {
                 convoy.refresh().await?;
-                view.show(convoy, elapsed_s, &account.last)?;
+                view.show(convoy, now_s() - started_s, &account.last)?;
                 continue;
             }
             () = tokio::time::sleep(Duration::from_secs_f64(left_s.min(1.0))) => continue,

@@ -13,16 +13,18 @@ const STEP_S: f64 = 0.05;
 /// Frames compared at a time: long enough for a beat to be told from the next.
 const WINDOW: usize = 16_384;
 /// The likeness, from -1 to 1, below which two windows are not the same music.
-const ALIKE_MIN: f32 = 0.5;
+const ALIKE_MIN: f64 = 0.5;
 /// Root mean square of samples below which there is nothing to compare.
-const QUIET: f32 = 30.0;
+const QUIET: f64 = 30.0;
+/// A window with a larger share of zeros begins or ends a pause, and fits in many places.
+const ZEROS_MAX: f64 = 0.05;
 /// Shorter runs of zeros are part of the music.
 const SILENCE_MIN_S: f64 = 0.005;
 
 /// Lays windows of two records over each other.
 pub struct Comparison {
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
+    forward: Arc<dyn RealToComplex<f64>>,
+    inverse: Arc<dyn ComplexToReal<f64>>,
 }
 
 impl Comparison {
@@ -56,7 +58,7 @@ impl Comparison {
         let (a_starts_s, short) = a.window(time_s, WINDOW)?;
         let (b_starts_s, long) = b.window(time_s - SEARCH_S, WINDOW + lags)?;
         let around = long.get(lags / 2..lags / 2 + WINDOW)?;
-        if rms(&short) < QUIET || rms(around) < QUIET {
+        if !is_music(&short) || !is_music(around) {
             return None;
         }
         let likeness = self.likeness(&brighten(&short), &brighten(&long), lags)?;
@@ -70,8 +72,8 @@ impl Comparison {
     }
 
     /// The normalised correlation of `short` with `long` from each of its first `lags` frames on.
-    fn likeness(&self, short: &[f32], long: &[f32], lags: usize) -> Option<Vec<f32>> {
-        let spectrum = |samples: &[f32]| {
+    fn likeness(&self, short: &[f64], long: &[f64], lags: usize) -> Option<Vec<f64>> {
+        let spectrum = |samples: &[f64]| {
             let mut input = self.forward.make_input_vec();
             input.get_mut(..samples.len())?.copy_from_slice(samples);
             let mut output = self.forward.make_output_vec();
@@ -83,27 +85,30 @@ impl Comparison {
         let mut sums = self.inverse.make_output_vec();
         self.inverse.process(&mut product, &mut sums).ok()?;
         let scale = 1.0 / sums.len() as f64;
-        let square = |sample: &f32| f64::from(*sample) * f64::from(*sample);
+        let square = |sample: &f64| sample * sample;
         let own: f64 = short.iter().map(square).sum();
         let mut other: f64 = long.iter().take(short.len()).map(square).sum();
         let leaving = long.iter().map(square);
         let entering = long.iter().skip(short.len()).map(square).chain(std::iter::repeat(0.0));
         let likeness = sums.iter().take(lags).zip(leaving.zip(entering)).map(|(sum, (leaves, enters))| {
-            let like = f64::from(*sum) * scale / (own * other).sqrt().max(1.0);
+            let like = sum * scale / (own * other).sqrt().max(1.0);
             other += enters - leaves;
-            like as f32
+            like
         });
         Some(likeness.collect())
     }
 }
 
-fn rms(samples: &[f32]) -> f32 {
-    (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len().max(1) as f32).sqrt()
+fn is_music(samples: &[f64]) -> bool {
+    let count = samples.len() as f64;
+    let power = samples.iter().map(|sample| sample * sample).sum::<f64>() / count;
+    let zeros = samples.iter().filter(|sample| **sample == 0.0).count() as f64 / count;
+    power.sqrt() >= QUIET && zeros <= ZEROS_MAX
 }
 
 /// Takes the weight from the bass, whose slow waves hardly tell one lag from the next, and from the highest treble, in which
 /// half a frame makes the same music look unlike.
-fn brighten(samples: &[f32]) -> Vec<f32> {
+fn brighten(samples: &[f64]) -> Vec<f64> {
     let before = std::iter::once(&0.0).chain(samples);
     let bright: Vec<f32> = samples.iter().zip(before).map(|(sample, before)| sample - 0.95 * before).collect();
     smooth(&smooth(&bright))
@@ -117,8 +122,8 @@ fn smooth(samples: &[f32]) -> Vec<f32> {
 }
 
 /// Where the top of the parabola through the highest point and its neighbours lies, from -0.5 to 0.5 of a frame.
-fn peak_between(heights: &[f32], best: usize) -> f64 {
-    let at = |n: Option<usize>| n.and_then(|n| heights.get(n)).copied().map(f64::from);
+fn peak_between(heights: &[f64], best: usize) -> f64 {
+    let at = |n: Option<usize>| n.and_then(|n| heights.get(n)).copied();
     let (Some(before), Some(top), Some(after)) = (at(best.checked_sub(1)), at(Some(best)), at(best.checked_add(1)))
     else {
         return 0.0;
