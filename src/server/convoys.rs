@@ -268,7 +268,7 @@ impl Convoys {
 
     /// Lets convoys do what has come due.
     pub fn wake(&mut self, now: Now) {
-        let due = |hosted: &Hosted| hosted.authority.poll_timeout(now.mono).is_some_and(|at| at <= now.mono + 1);
+        let due = |hosted: &Hosted| hosted.authority.poll_timeout(now.mono).is_some_and(|at| at <= now.mono);
         let convoys: Vec<ConvoyId> = self.hosted.iter().filter(|(_, h)| due(h)).map(|(id, _)| id.clone()).collect();
         for convoy in convoys {
             if let Some(hosted) = self.hosted.get_mut(&convoy) {
