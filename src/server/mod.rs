@@ -95,6 +95,7 @@ pub async fn run(config: Config) -> Result<()> {
         metrics: Arc::clone(&metrics),
     });
     let (layer, io) = socket_io(&config, entrance);
+    await_redis(&metrics).await;
     let router = http::router(metrics).layer(layer).layer(axum::middleware::from_fn(from_any_page));
 
     let listener = TcpListener::bind(&config.listen).await.with_context(|| format!("`listen` {}", config.listen))?;
@@ -130,6 +131,16 @@ fn join_cluster(url: &str, inbox: &mpsc::Sender<Inbound>, metrics: &Metrics) -> 
     metrics.set_redis(RedisState::Disconnected);
     let link = Link::open(url, me.clone(), inbox.clone()).context("`redis`")?;
     Ok(Cluster::new(link, me))
+}
+
+/// Gives Redis a moment, so that the first clients come to convoys as they are; without it, each goes on alone for now.
+async fn await_redis(metrics: &Metrics) {
+    for _ in 0..20 {
+        if metrics.redis() != RedisState::Disconnected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn socket_io(config: &Config, entrance: Arc<Entrance>) -> (socketioxide::layer::SocketIoLayer, SocketIo) {

@@ -51,8 +51,12 @@ impl Switchboard {
     /// A connection ended: those that were in a call with it are told.
     pub(super) fn phone_gone(&mut self, connection: &ConnectionId) {
         for (room, participant) in self.rooms.leave_all(connection) {
-            self.say_room(&room, connection, None);
-            self.participant_left(&room, connection, participant);
+            let mut here = self.rooms.others(&room, connection);
+            // The other instances tell their own clients.
+            here.retain(|other| self.lines.contains_key(other));
+            if let Some(participant) = participant {
+                self.emit(&here, "participant-left", &participant);
+            }
         }
     }
 

@@ -221,6 +221,7 @@ impl Switchboard {
             self.ask(&convoy, connection, ConvoyAsk::Leave { lost: true }, None);
         }
         self.phone_gone(connection);
+        self.say_gone(connection);
     }
 
     async fn settle(&mut self, now: Now) {

@@ -49,10 +49,13 @@ pub enum Message {
     Effects(Vec<Effect>),
     /// What the holder made durable.
     Wrote(Vec<Write>),
-    /// What was decided there while Redis was away.
+    /// What was decided there while Redis was away; said again until the answer comes, which is when it is durable here.
     Reunion {
         convoy: ConvoyId,
         changes: Vec<Change>,
+    },
+    Reunited {
+        convoy: ConvoyId,
     },
     /// What time is it in this convoy? And the answer.
     Clock {
@@ -74,6 +77,8 @@ pub enum Message {
         room: Room,
         connection: ConnectionId,
     },
+    /// A client there has closed its connection.
+    Gone(ConnectionId),
 }
 
 /// Where a convoy is decided.
@@ -99,6 +104,10 @@ pub struct Cluster {
     clocks: BTreeMap<ConvoyId, Estimator>,
     /// The last change copied of each of them.
     copied: BTreeMap<ConvoyId, i64>,
+    /// What was decided here alone and their holders have not confirmed yet.
+    reunions: BTreeMap<ConvoyId, Vec<Change>>,
+    /// Whom to confirm what once it is durable.
+    reunited: Vec<(InstanceId, ConvoyId)>,
 }
 
 impl Cluster {
@@ -114,6 +123,8 @@ impl Cluster {
             outgoing: BTreeMap::new(),
             clocks: BTreeMap::new(),
             copied: BTreeMap::new(),
+            reunions: BTreeMap::new(),
+            reunited: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The switchboard among several: where each question goes, and what happens when instances or Redis come and go.
 
-use super::{Cluster, InstanceId, Message, Place};
+use super::{InstanceId, Message, Place};
 use crate::core::authority::ConnectionId;
 use crate::core::clock::Probe;
 use crate::core::id::ConvoyId;
@@ -17,8 +17,6 @@ use std::borrow::Cow;
 const SILENCE_US: i64 = 4_000_000;
 /// Questions that wait for a convoy's place.
 const WAITING_MAX: usize = 4_096;
-/// Changes that reunite in one message.
-const REUNION_MAX: usize = 500;
 
 impl Switchboard {
     /// Passes a question on to where the convoy is decided.
@@ -76,15 +74,21 @@ impl Switchboard {
                 tracing::info!("a convoy is taken over");
                 self.convoys.inherit(convoy, offset_us, now);
             }
-            if self.convoys.clock(convoy).is_some() {
-                self.convoys.keep(convoy, now);
+            if let Some(changes) = cluster.reunions.remove(convoy) {
+                self.convoys.reunite(convoy, &changes, now);
             }
+            self.convoys.keep(convoy, now);
         } else if let Some(holder) = holder {
-            for changes in self.convoys.surrender(convoy, stored.as_ref(), now).chunks(REUNION_MAX) {
-                let message = Message::Reunion { convoy: convoy.clone(), changes: changes.to_vec() };
-                cluster.link.send(Some(&holder), message);
+            let alone = self.convoys.surrender(convoy, now);
+            if !alone.is_empty() {
+                cluster.reunions.entry(convoy.clone()).or_default().extend(alone);
             }
-            if let Some(stored) = stored {
+            if let Some(changes) = cluster.reunions.get(convoy) {
+                let message = Message::Reunion { convoy: convoy.clone(), changes: changes.clone() };
+                cluster.link.send(Some(&holder), message);
+            } else if let Some(stored) = stored
+                && self.convoys.replace(convoy, &stored, now)
+            {
                 cluster.copied.insert(convoy.clone(), stored.last());
             }
             cluster.places.insert(convoy.clone(), Place::There(holder));
@@ -152,8 +156,15 @@ impl Switchboard {
             Message::Reunion { convoy, changes } => {
                 if matches!(cluster.places.get(&convoy), Some(Place::Here)) {
                     self.convoys.reunite(&convoy, &changes, now);
+                    cluster.reunited.push((from, convoy));
                 }
             }
+            Message::Reunited { convoy } => {
+                if cluster.reunions.remove(&convoy).is_some() {
+                    cluster.link.claim(convoy, self.inbox.clone());
+                }
+            }
+            Message::Gone(connection) => self.lost_connection(&connection),
             Message::Clock { convoy, sent } => {
                 if let Some(clock) = self.convoys.clock(&convoy) {
                     cluster.link.send(Some(&from), Message::Clocked { convoy, sent, at: clock.convoy(now.mono) });
@@ -186,7 +197,9 @@ impl Switchboard {
         let (lines, convoys) = (&self.lines, &self.convoys);
         cluster.places.retain(|convoy, place| match place {
             Place::Here => convoys.clock(convoy).is_some(),
-            Place::There(_) => lines.values().any(|line| line.newcomer(convoy).is_some()),
+            Place::There(_) => {
+                lines.values().any(|line| line.newcomer(convoy).is_some()) || cluster.reunions.contains_key(convoy)
+            }
             Place::Asking(_) => true,
         });
         let mut expected = Vec::new();
@@ -198,6 +211,10 @@ impl Switchboard {
                     cluster.clocks.entry(convoy.clone()).or_default();
                     let message = Message::Clock { convoy: convoy.clone(), sent: now.mono };
                     cluster.link.send(Some(holder), message);
+                    if let Some(changes) = cluster.reunions.get(convoy) {
+                        let message = Message::Reunion { convoy: convoy.clone(), changes: changes.clone() };
+                        cluster.link.send(Some(holder), message);
+                    }
                 }
                 Place::Asking(_) => {}
             }
@@ -252,6 +269,9 @@ impl Switchboard {
         for (home, effects) in std::mem::take(&mut cluster.outgoing) {
             cluster.link.send(Some(&home), Message::Effects(effects));
         }
+        for (home, convoy) in std::mem::take(&mut cluster.reunited) {
+            cluster.link.send(Some(&home), Message::Reunited { convoy });
+        }
     }
 
     /// Tells the other instances that someone here is in a room, or no longer.
@@ -280,18 +300,28 @@ impl Switchboard {
 
     /// An instance is gone, and its clients with it; they come back by another.
     fn lost(&mut self, instance: &InstanceId) {
-        let now = self.now();
         let Some(cluster) = &mut self.cluster else { return };
         cluster.heard.remove(instance);
         cluster.outgoing.remove(instance);
         let gone = cluster.homes.iter().filter(|(_, home)| *home == instance);
-        let gone: Vec<ConnectionId> = gone.map(|(connection, _)| connection.clone()).collect();
-        for connection in gone {
-            self.convoys.lost(&connection, now);
-            self.phone_gone(&connection);
-            if let Some(cluster) = &mut self.cluster {
-                cluster.homes.remove(&connection);
-            }
+        for connection in gone.map(|(connection, _)| connection.clone()).collect::<Vec<_>>() {
+            self.lost_connection(&connection);
+        }
+    }
+
+    fn lost_connection(&mut self, connection: &ConnectionId) {
+        let now = self.now();
+        self.convoys.lost(connection, now);
+        self.phone_gone(connection);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.homes.remove(connection);
+        }
+    }
+
+    /// Tells the other instances that a client here has closed its connection.
+    pub(in crate::server) fn say_gone(&self, connection: &ConnectionId) {
+        if let Some(cluster) = self.cluster.as_ref().filter(|cluster| cluster.up) {
+            cluster.link.send(None, Message::Gone(connection.clone()));
         }
     }
 
@@ -302,6 +332,9 @@ impl Switchboard {
         let mut followed = Vec::new();
         for write in writes {
             let convoy = write.convoy();
+            if cluster.reunions.contains_key(convoy) {
+                continue;
+            }
             if !matches!(cluster.places.get(convoy), Some(Place::There(holder)) if holder == from) {
                 continue;
             }

@@ -45,16 +45,17 @@ impl Convoys {
     }
 
     /// Another instance decides the convoy from now on; gives out what that one cannot know yet.
-    pub fn surrender(&mut self, convoy: &ConvoyId, stored: Option<&Stored>, now: Now) -> Vec<Change> {
+    pub fn surrender(&mut self, convoy: &ConvoyId, now: Now) -> Vec<Change> {
         self.commit(now);
         let changes = self.unshared(convoy);
         self.hosted.remove(convoy);
-        if let Some(stored) = stored
-            && let Err(error) = self.storage.replace(convoy, stored, now.unix_ms / 1_000)
-        {
-            tracing::error!(%error, "a convoy of another instance could not be copied");
-        }
         changes
+    }
+
+    /// Begins to copy a convoy that another instance decides; false when that fails.
+    pub fn replace(&mut self, convoy: &ConvoyId, stored: &Stored, now: Now) -> bool {
+        let result = self.storage.replace(convoy, stored, now.unix_ms / 1_000);
+        result.inspect_err(|error| tracing::warn!(%error, "a convoy of another instance could not be copied")).is_ok()
     }
 
     /// Takes in what another instance decided during a separation.
