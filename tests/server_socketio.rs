@@ -2,6 +2,8 @@
 
 #[path = "server/cars.rs"]
 mod cars;
+#[path = "server/cluster.rs"]
+mod cluster;
 #[path = "server/limits.rs"]
 mod limits;
 #[path = "server/phones.rs"]
@@ -15,3 +17,5 @@ mod tokens;
 mod jamz_server;
 #[path = "support/node_peers.rs"]
 mod node_peers;
+#[path = "support/redis_server.rs"]
+mod redis_server;

@@ -25,8 +25,8 @@ pub enum Action {
     Quit,
 }
 
-/// In the order in which the script does them, over and over, each so long after the last. It ends in the track in which
-/// it began.
+/// In the order in which the script does them, over and over, each so long after the last. It ends in the track in
+/// which it began.
 pub const SCRIPT: [Action; 8] = [
     Action::SeekTo { position_us: 12_000_000 },
     Action::Pause,

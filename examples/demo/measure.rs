@@ -16,8 +16,6 @@ const WINDOW: usize = 16_384;
 const ALIKE_MIN: f64 = 0.5;
 /// Root mean square of samples below which there is nothing to compare.
 const QUIET: f64 = 30.0;
-/// A window with a larger share of zeros begins or ends a pause, and fits in many places.
-const ZEROS_MAX: f64 = 0.05;
 /// Shorter runs of zeros are part of the music.
 const SILENCE_MIN_S: f64 = 0.005;
 
@@ -58,7 +56,7 @@ impl Comparison {
         let (a_starts_s, short) = a.window(time_s, WINDOW)?;
         let (b_starts_s, long) = b.window(time_s - SEARCH_S, WINDOW + lags)?;
         let around = long.get(lags / 2..lags / 2 + WINDOW)?;
-        if !is_music(&short) || !is_music(around) {
+        if !sounds(&short) || !sounds(around) {
             return None;
         }
         let likeness = self.likeness(&brighten(&short), &brighten(&long), lags)?;
@@ -99,23 +97,26 @@ impl Comparison {
     }
 }
 
-fn is_music(samples: &[f64]) -> bool {
-    let count = samples.len() as f64;
-    let power = samples.iter().map(|sample| sample * sample).sum::<f64>() / count;
-    let zeros = samples.iter().filter(|sample| **sample == 0.0).count() as f64 / count;
-    power.sqrt() >= QUIET && zeros <= ZEROS_MAX
+/// Whether there is music all along: where it begins or ends within the window, too little is left to tell one beat
+/// from another.
+fn sounds(samples: &[f64]) -> bool {
+    samples.chunks(samples.len().div_ceil(8).max(1)).all(|part| rms(part) >= QUIET)
 }
 
-/// Takes the weight from the bass, whose slow waves hardly tell one lag from the next, and from the highest treble, in which
-/// half a frame makes the same music look unlike.
+fn rms(samples: &[f64]) -> f64 {
+    (samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len().max(1) as f64).sqrt()
+}
+
+/// Takes the weight from the bass, whose slow waves hardly tell one lag from the next, and from the highest treble, in
+/// which half a frame makes the same music look unlike.
 fn brighten(samples: &[f64]) -> Vec<f64> {
     let before = std::iter::once(&0.0).chain(samples);
-    let bright: Vec<f32> = samples.iter().zip(before).map(|(sample, before)| sample - 0.95 * before).collect();
+    let bright: Vec<f64> = samples.iter().zip(before).map(|(sample, before)| sample - 0.95 * before).collect();
     smooth(&smooth(&bright))
 }
 
 /// The mean of each sample and the three before it: nothing is left at a quarter of the rate.
-fn smooth(samples: &[f32]) -> Vec<f32> {
+fn smooth(samples: &[f64]) -> Vec<f64> {
     let delayed = |by: usize| std::iter::repeat_n(&0.0, by).chain(samples);
     let sums = samples.iter().zip(delayed(1)).zip(delayed(2)).zip(delayed(3)).map(|(((a, b), c), d)| a + b + c + d);
     sums.map(|sum| sum / 4.0).collect()
@@ -160,21 +161,26 @@ mod tests {
     use super::*;
     use std::f64::consts::TAU;
 
-    /// Music that is known at every instant: twenty tones without a common measure.
-    fn music(seed: u64, at_s: f64) -> f64 {
+    /// Music that is known at every instant: twenty tones (hertz, phase) without a common measure.
+    fn tones(seed: u64) -> Vec<(f64, f64)> {
         let tone = |n: u64| {
             let hash =
                 (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(seed.wrapping_mul(0xBF58_476D_1CE4_E5B9));
             let part = |shift: u32| f64::from(((hash ^ (hash >> 29)) >> shift) as u16) / 65_536.0;
-            (TAU * ((60.0 + 7_000.0 * part(3) * part(17)) * at_s + part(31))).sin()
+            (60.0 + 7_000.0 * part(3) * part(17), part(31))
         };
-        (0..20).map(tone).sum::<f64>() / 20.0
+        (0..20).map(tone).collect()
     }
 
     /// `seconds` of music on a card that starts at `starts_s`, with a rate error, heard late by `late_s`.
     fn played(seed: u64, starts_s: f64, seconds: f64, ppm: f64, late_s: f64) -> Record {
         let rate_hz = 48_000.0 * (1.0 + ppm * 1e-6);
-        let sample = |n: usize| (25_000.0 * music(seed, starts_s + n as f64 / rate_hz - late_s)).round() as i16;
+        let tones = tones(seed);
+        let sample = |n: usize| {
+            let at_s = starts_s + n as f64 / rate_hz - late_s;
+            let sum: f64 = tones.iter().map(|(hz, phase)| (TAU * (hz * at_s + phase)).sin()).sum();
+            (1_250.0 * sum).round() as i16
+        };
         let frames = (0..(seconds * rate_hz) as usize).map(|n| [sample(n); 2]).collect();
         Record { stretches: vec![Stretch { starts_s, rate_hz, frames }] }
     }

@@ -9,6 +9,7 @@ mod engine;
 mod inbox;
 pub mod output;
 pub mod pace;
+mod realtime;
 
 pub use config::{Config, ConfigError};
 pub use output::{OutputName, OutputNameError};
@@ -78,7 +79,10 @@ impl Audio {
         let pacer = Pacer::new(library, config.rate_hz, config.latency_us);
         let output = config.output.to_string();
         let engine = Engine::new(card, pacer, clock, Arc::clone(&inbox), Arc::clone(&beat), report, output);
-        let thread = std::thread::Builder::new().name("jamz-pacer".into()).spawn(move || engine.run())?;
+        let thread = std::thread::Builder::new().name("jamz-pacer".into()).spawn(move || {
+            realtime::claim();
+            engine.run();
+        })?;
         Ok(Self { inbox, beat, thread: Some(thread) })
     }
 

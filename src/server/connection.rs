@@ -13,7 +13,11 @@ use serde_json::Value;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long a client that is ended has to hear why; nothing that it says meanwhile counts.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What all connections share.
 pub struct Entrance {
@@ -161,6 +165,11 @@ impl Connection {
         let failure = Failure { error };
         let _ = ack.send(&failure);
         let _ = socket.emit(jamz::ERROR, &failure);
-        let _ = socket.clone().disconnect();
+        // What still arrives after a disconnect breaks the transport off, and the reason would never get out.
+        let socket = socket.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            let _ = socket.disconnect();
+        });
     }
 }

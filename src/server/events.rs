@@ -38,10 +38,10 @@ impl Connection {
         let own = match event {
             jamz::JOIN => self.join(data),
             jamz::LEAVE => Ok(Heard::Ask(Ask::Leave)),
-            jamz::CHANGE => self.change(data, bytes),
+            jamz::CHANGE => change(data, bytes),
             jamz::PROBE => self.probe(data, received),
             jamz::TOKEN => self.token(),
-            jamz::SIGNAL => self.signal(data, bytes),
+            jamz::SIGNAL => signal(data, bytes),
             _ => return self.phone(event, data, meters, received),
         };
         let allowed = if self.pass.phone_only { Err(TokenError::Missing.to_string()) } else { own };
@@ -59,14 +59,6 @@ impl Connection {
         let dialect = Dialect::Jamz;
         let newcomer = Box::new(Newcomer { connection: self.id.clone(), device, user, name, kind, dialect });
         Ok(Heard::Ask(Ask::Join { convoy, newcomer, claim }))
-    }
-
-    fn change(&self, data: Option<Value>, bytes: usize) -> Result<Heard, String> {
-        if bytes > CHANGE_BYTES_MAX {
-            return Err(format!("a change has at most {CHANGE_BYTES_MAX} bytes"));
-        }
-        let change: Change = read(jamz::CHANGE, data)?;
-        Ok(Heard::Ask(Ask::Own(ConvoyAsk::Change(Box::new(change)))))
     }
 
     /// Answers with the times of arrival and departure at this very connection.
@@ -89,17 +81,6 @@ impl Connection {
         Ok(Heard::Answer(json!(FreshToken { token })))
     }
 
-    fn signal(&self, data: Option<Value>, bytes: usize) -> Result<Heard, String> {
-        if bytes > SIGNAL_BYTES_MAX {
-            return Err(format!("a signal has at most {SIGNAL_BYTES_MAX} bytes"));
-        }
-        let signal: Signal = read(jamz::SIGNAL, data)?;
-        if !["offer", "answer", "ice-candidate"].contains(&signal.kind.as_str()) {
-            return Err("a signal's `type` is offer, answer or ice-candidate".into());
-        }
-        Ok(Heard::Ask(Ask::Own(ConvoyAsk::Signal(Box::new(signal)))))
-    }
-
     /// The backend's dialect has no acknowledgements: what is wrong is dropped silently.
     fn phone(&self, event: &str, data: Option<Value>, meters: &mut Meters, now: MonoTime) -> Heard {
         let Some(event) = data.and_then(|data| phone::parse(event, data)) else { return Heard::Nothing };
@@ -119,6 +100,25 @@ impl Connection {
         let user = self.pass.user.clone().or(claimed).or_else(|| UserId::new(self.id.0.clone()).ok());
         user.map_or(Heard::Nothing, |user| Heard::Ask(Ask::Phone { event: Box::new(event), user }))
     }
+}
+
+fn change(data: Option<Value>, bytes: usize) -> Result<Heard, String> {
+    if bytes > CHANGE_BYTES_MAX {
+        return Err(format!("a change has at most {CHANGE_BYTES_MAX} bytes"));
+    }
+    let change: Change = read(jamz::CHANGE, data)?;
+    Ok(Heard::Ask(Ask::Own(ConvoyAsk::Change(Box::new(change)))))
+}
+
+fn signal(data: Option<Value>, bytes: usize) -> Result<Heard, String> {
+    if bytes > SIGNAL_BYTES_MAX {
+        return Err(format!("a signal has at most {SIGNAL_BYTES_MAX} bytes"));
+    }
+    let signal: Signal = read(jamz::SIGNAL, data)?;
+    if !["offer", "answer", "ice-candidate"].contains(&signal.kind.as_str()) {
+        return Err("a signal's `type` is offer, answer or ice-candidate".into());
+    }
+    Ok(Heard::Ask(Ask::Own(ConvoyAsk::Signal(Box::new(signal)))))
 }
 
 fn place(event: &PhoneEvent) -> &ConvoyId {

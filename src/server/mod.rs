@@ -4,6 +4,7 @@
 //! in turn ([`switchboard`], [`convoys`]); nothing is told before it is durable ([`storage`]).
 
 pub mod args;
+pub mod cluster;
 pub mod config;
 pub mod connection;
 pub mod convoys;
@@ -27,10 +28,11 @@ use args::{Action, Arguments};
 use axum::http::{Method, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::serve::ListenerExt;
+use cluster::{Cluster, InstanceId, Link};
 use config::Config;
 use connection::Entrance;
 use convoys::Convoys;
-use metrics::Metrics;
+use metrics::{Metrics, RedisState};
 use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
@@ -39,7 +41,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::Storage;
-use switchboard::Switchboard;
+use switchboard::{Inbound, Switchboard};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -78,10 +80,11 @@ pub async fn run(config: Config) -> Result<()> {
     let keys = if config.open { None } else { Some(secret::keys(&config, &state)?) };
     let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
     let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
-    let convoys = Convoys::new(Storage::open(&state)?, host::boot_id(), Arc::clone(&metrics));
+    let convoys = Convoys::new(Storage::open(&state)?, host::boot_id(), Arc::clone(&metrics), config.redis.is_some());
     let (inbox, asked) = mpsc::channel(limits::INBOX_MAX);
     let (stop, stopping) = watch::channel(false);
-    let switchboard = Switchboard::new(convoys, Arc::clone(&clock), Arc::clone(&metrics));
+    let cluster = config.redis.as_deref().map(|url| join_cluster(url, &inbox, &metrics)).transpose()?;
+    let switchboard = Switchboard::new(convoys, cluster, inbox.clone(), Arc::clone(&clock), Arc::clone(&metrics));
     let switchboard = tokio::spawn(switchboard.run(asked, stopping));
     let entrance = Arc::new(Entrance {
         keys,
@@ -92,6 +95,7 @@ pub async fn run(config: Config) -> Result<()> {
         metrics: Arc::clone(&metrics),
     });
     let (layer, io) = socket_io(&config, entrance);
+    await_redis(&metrics).await;
     let router = http::router(metrics).layer(layer).layer(axum::middleware::from_fn(from_any_page));
 
     let listener = TcpListener::bind(&config.listen).await.with_context(|| format!("`listen` {}", config.listen))?;
@@ -120,6 +124,23 @@ pub async fn run(config: Config) -> Result<()> {
     stop.send_replace(true);
     tokio::time::timeout(CLOSE_WITHIN, switchboard).await.context("storing the state took too long")??;
     Ok(())
+}
+
+fn join_cluster(url: &str, inbox: &mpsc::Sender<Inbound>, metrics: &Metrics) -> Result<Cluster> {
+    let me = InstanceId(host::random_hex(8)?);
+    metrics.set_redis(RedisState::Disconnected);
+    let link = Link::open(url, me.clone(), inbox.clone()).context("`redis`")?;
+    Ok(Cluster::new(link, me))
+}
+
+/// Gives Redis a moment, so that the first clients come to convoys as they are; without it, each goes on alone for now.
+async fn await_redis(metrics: &Metrics) {
+    for _ in 0..20 {
+        if metrics.redis() != RedisState::Disconnected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn socket_io(config: &Config, entrance: Arc<Entrance>) -> (socketioxide::layer::SocketIoLayer, SocketIo) {

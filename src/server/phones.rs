@@ -13,28 +13,34 @@ use serde_json::{Map, Value, json};
 impl Switchboard {
     pub(super) fn phone(&mut self, connection: &ConnectionId, event: PhoneEvent, user: UserId) {
         match event {
-            PhoneEvent::JoinMusic { convoy, .. } => self.join_music(connection, convoy, user),
+            PhoneEvent::JoinMusic { convoy, .. } => self.join_music(connection, &convoy, user),
             PhoneEvent::Music { convoy, request } => {
-                if self.lines.get(connection).is_some_and(|line| line.music.contains(&convoy)) {
+                if self.lines.get(connection).is_some_and(|line| line.music.contains_key(&convoy)) {
                     self.ask(&convoy, connection, ConvoyAsk::Phone(Box::new(request)), None);
                 }
             }
             PhoneEvent::JoinAudio { convoy, name, .. } => self.join_audio(connection, convoy, &user, &name),
             PhoneEvent::LeaveAudio { convoy } => {
-                let stays = self.lines.get(connection).is_some_and(|line| line.music.contains(&convoy));
+                let stays = self.lines.get(connection).is_some_and(|line| line.music.contains_key(&convoy));
                 let room = Room::Session(convoy);
                 let left =
                     if stays { self.rooms.hang_up(&room, connection) } else { self.rooms.leave(&room, connection) };
+                self.say_room(&room, connection, stays.then_some(None));
                 self.participant_left(&room, connection, left);
             }
             PhoneEvent::Relay { convoy, relay, payload } => {
                 self.relay(&Room::Session(convoy), connection, relay.event(), payload);
             }
             PhoneEvent::JoinGroup { group } => {
-                self.rooms.join(Room::Group(group), connection, None);
+                let room = Room::Group(group);
+                if self.rooms.join(room.clone(), connection, None) {
+                    self.say_room(&room, connection, Some(None));
+                }
             }
             PhoneEvent::LeaveGroup { group } => {
-                self.rooms.leave(&Room::Group(group), connection);
+                let room = Room::Group(group);
+                self.rooms.leave(&room, connection);
+                self.say_room(&room, connection, None);
             }
             PhoneEvent::Location { group, payload } => {
                 self.relay(&Room::Group(group), connection, "member-location", payload);
@@ -45,18 +51,22 @@ impl Switchboard {
     /// A connection ended: those that were in a call with it are told.
     pub(super) fn phone_gone(&mut self, connection: &ConnectionId) {
         for (room, participant) in self.rooms.leave_all(connection) {
-            self.participant_left(&room, connection, participant);
+            let mut here = self.rooms.others(&room, connection);
+            // The other instances tell their own clients.
+            here.retain(|other| self.lines.contains_key(other));
+            if let Some(participant) = participant {
+                self.emit(&here, "participant-left", &participant);
+            }
         }
     }
 
-    fn join_music(&mut self, connection: &ConnectionId, convoy: ConvoyId, user: UserId) {
+    fn join_music(&mut self, connection: &ConnectionId, convoy: &ConvoyId, user: UserId) {
         let Some(device) = device_of(&user) else { return };
-        if !self.rooms.join(Room::Session(convoy.clone()), connection, None) {
+        let room = Room::Session(convoy.clone());
+        if !self.rooms.join(room.clone(), connection, None) {
             return;
         }
-        if let Some(line) = self.lines.get_mut(connection) {
-            line.music.insert(convoy.clone());
-        }
+        self.say_room(&room, connection, Some(None));
         let newcomer = Box::new(Newcomer {
             connection: connection.clone(),
             device,
@@ -65,7 +75,10 @@ impl Switchboard {
             kind: MemberKind::Phone,
             dialect: Dialect::Backend,
         });
-        self.ask(&convoy, connection, ConvoyAsk::Join { newcomer, claim: None }, None);
+        if let Some(line) = self.lines.get_mut(connection) {
+            line.music.insert(convoy.clone(), (*newcomer).clone());
+        }
+        self.ask(convoy, connection, ConvoyAsk::Join { newcomer, claim: None }, None);
     }
 
     fn join_audio(&mut self, connection: &ConnectionId, convoy: ConvoyId, user: &UserId, name: &str) {
@@ -74,6 +87,7 @@ impl Switchboard {
         if !self.rooms.join(room.clone(), connection, Some(participant.clone())) {
             return;
         }
+        self.say_room(&room, connection, Some(Some(participant.clone())));
         let participants = json!({ "participants": self.rooms.participants(&room, connection) });
         self.emit(std::slice::from_ref(connection), "current-participants", &participants);
         self.emit(&self.rooms.others(&room, connection), "participant-joined", &participant);

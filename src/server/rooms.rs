@@ -3,11 +3,12 @@
 use super::limits::{ROOM_MEMBERS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::core::authority::ConnectionId;
 use crate::core::id::ConvoyId;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A room's name on the server.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Room {
     /// Everyone in a music or audio session.
     Session(ConvoyId),
@@ -82,6 +83,13 @@ impl Rooms {
     pub fn participants(&self, room: &Room, connection: &ConnectionId) -> Vec<Value> {
         let members = self.rooms.get(room).into_iter().flatten();
         members.filter(|(other, _)| *other != connection).filter_map(|(_, participant)| participant.clone()).collect()
+    }
+
+    /// Everyone in every room.
+    pub fn all(&self) -> impl Iterator<Item = (&Room, &ConnectionId, &Option<Value>)> {
+        self.rooms
+            .iter()
+            .flat_map(|(room, members)| members.iter().map(move |(id, participant)| (room, id, participant)))
     }
 
     fn sweep(&mut self) {

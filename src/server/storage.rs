@@ -1,9 +1,10 @@
 //! Convoys in SQLite: their kept states and the changes recorded since, durable before anyone is told of them.
 
-use super::limits::{CHANGES_KEPT, CONVOY_KEPT_S, CONVOYS_KEPT_MAX};
+use super::limits::{CONVOY_KEPT_S, CONVOYS_KEPT_MAX};
 use crate::core::authority::{Kept, Recorded};
 use crate::core::id::ConvoyId;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Why state could not be read or kept.
@@ -24,22 +25,47 @@ pub enum StorageError {
 }
 
 /// Something to make durable.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Write {
     /// A decided change; numbers count up by one per convoy.
     Recorded { convoy: ConvoyId, number: i64, recorded: Box<Recorded> },
-    /// A convoy's state as of all changes up to and including `through`.
-    Kept { convoy: ConvoyId, through: i64, kept: Box<Kept> },
+    /// A convoy's state as of all changes up to and including `through`; those up to `spent` may be forgotten.
+    Kept { convoy: ConvoyId, through: i64, spent: i64, kept: Box<Kept> },
+}
+
+impl Write {
+    #[must_use]
+    pub fn convoy(&self) -> &ConvoyId {
+        match self {
+            Self::Recorded { convoy, .. } | Self::Kept { convoy, .. } => convoy,
+        }
+    }
+
+    /// The change up to which the convoy is durable with this.
+    #[must_use]
+    pub fn through(&self) -> i64 {
+        match self {
+            Self::Recorded { number: through, .. } | Self::Kept { through, .. } => *through,
+        }
+    }
 }
 
 /// A convoy as it was kept.
 #[derive(Debug)]
 pub struct Stored {
     pub kept: Kept,
-    /// Changes recorded since, in order.
+    /// The number of the last change that `kept` includes.
+    pub through: i64,
+    /// The changes recorded since, in order.
     pub recorded: Vec<Recorded>,
+}
+
+impl Stored {
     /// The number of the last change.
-    pub last: i64,
+    #[must_use]
+    pub fn last(&self) -> i64 {
+        self.through + self.recorded.len() as i64
+    }
 }
 
 /// The state file.
@@ -111,19 +137,37 @@ impl Storage {
             .query_row([convoy.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((kept, through)) = row else { return Ok(None) };
+        let recorded = self.since(convoy, through)?;
+        Ok(Some(Stored { kept: serde_json::from_str(&kept)?, through, recorded }))
+    }
+
+    /// The changes after number `after`, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`] when they cannot be read.
+    pub fn since(&self, convoy: &ConvoyId, after: i64) -> Result<Vec<Recorded>, StorageError> {
         let mut select = self
             .sqlite
-            .prepare_cached("SELECT number, recorded FROM change WHERE convoy = ?1 AND number > ?2 ORDER BY number")?;
-        let rows = select.query_map(params![convoy.as_str(), through], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })?;
-        let mut stored = Stored { kept: serde_json::from_str(&kept)?, recorded: Vec::new(), last: through };
-        for row in rows {
-            let (number, recorded) = row?;
-            stored.recorded.push(serde_json::from_str(&recorded)?);
-            stored.last = number;
-        }
-        Ok(Some(stored))
+            .prepare_cached("SELECT recorded FROM change WHERE convoy = ?1 AND number > ?2 ORDER BY number")?;
+        let rows = select.query_map(params![convoy.as_str(), after], |row| row.get::<_, String>(0))?;
+        rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
+    }
+
+    /// Replaces all that is known of a convoy.
+    ///
+    /// # Errors
+    /// [`StorageError`]: nothing was written.
+    pub fn replace(&mut self, convoy: &ConvoyId, stored: &Stored, now_unix_s: i64) -> Result<(), StorageError> {
+        let kept = Box::new(stored.kept.clone());
+        let kept = Write::Kept { convoy: convoy.clone(), through: stored.through, spent: i64::MAX, kept };
+        let numbered = (stored.through + 1..).zip(&stored.recorded);
+        let changes = numbered.map(|(number, recorded)| Write::Recorded {
+            convoy: convoy.clone(),
+            number,
+            recorded: Box::new(recorded.clone()),
+        });
+        let writes: Vec<Write> = std::iter::once(kept).chain(changes).collect();
+        self.commit(&writes, now_unix_s)
     }
 
     /// Makes all of this durable, or none of it.
@@ -139,7 +183,7 @@ impl Storage {
                         .prepare_cached("INSERT INTO change (convoy, number, recorded) VALUES (?1, ?2, ?3)")?
                         .execute(params![convoy.as_str(), number, serde_json::to_string(recorded)?])?;
                 }
-                Write::Kept { convoy, through, kept } => {
+                Write::Kept { convoy, through, spent, kept } => {
                     transaction
                         .prepare_cached(
                             "INSERT INTO convoy (id, kept, through, touched_unix_s) VALUES (?1, ?2, ?3, ?4)
@@ -148,7 +192,7 @@ impl Storage {
                         .execute(params![convoy.as_str(), serde_json::to_string(kept)?, through, now_unix_s])?;
                     transaction
                         .prepare_cached("DELETE FROM change WHERE convoy = ?1 AND number <= ?2")?
-                        .execute(params![convoy.as_str(), through.saturating_sub(CHANGES_KEPT)])?;
+                        .execute(params![convoy.as_str(), spent])?;
                 }
             }
         }
@@ -191,21 +235,22 @@ mod tests {
     use crate::core::election::Term;
     use crate::core::id::DeviceId;
 
-    fn recorded(sequence: i64) -> Recorded {
+    fn recorded(sequence: u64) -> Recorded {
         let id = ChangeId { device: DeviceId::new("d").unwrap(), sequence };
         let hlc = Hlc { time_us: sequence as i64, count: 0 };
         let change = Change { id, hlc, term: Term(0), user: None, action: Action::TakeControl, signature: None };
         Recorded { change, verdict: Verdict::Applied, at: ConvoyTime(sequence as i64) }
     }
 
-    fn write(number: i64) -> Write {
+    fn write(number: u32) -> Write {
         let convoy = ConvoyId::new("Конвой 🚗").unwrap();
-        Write::Recorded { convoy, number, recorded: Box::new(recorded(number)) }
+        Write::Recorded { convoy, number: number.into(), recorded: Box::new(recorded(number.into())) }
     }
 
     fn kept(through: i64) -> Write {
         let kept = Authority::new(None, Some("boot"), MonoTime(5)).kept(Some("boot"), MonoTime(5));
-        Write::Kept { convoy: ConvoyId::new("Конвой 🚗").unwrap(), through, kept: Box::new(kept) }
+        let convoy = ConvoyId::new("Конвой 🚗").unwrap();
+        Write::Kept { convoy, through, spent: through - 2_000, kept: Box::new(kept) }
     }
 
     #[test]
@@ -218,13 +263,27 @@ mod tests {
         drop(storage);
         let mut storage = Storage::open(directory.path()).unwrap();
         let stored = storage.load(&convoy).unwrap().unwrap();
-        assert_eq!((stored.last, stored.recorded), (2, vec![recorded(1), recorded(2)]));
+        assert_eq!((stored.last(), stored.recorded), (2, vec![recorded(1), recorded(2)]));
         let many: Vec<Write> = (3..5_000).map(write).collect();
         storage.commit(&many, 2).unwrap();
         storage.commit(&[kept(4_999)], 3).unwrap();
         assert_eq!(storage.load(&convoy).unwrap().unwrap().recorded, vec![]);
         let left: i64 = storage.sqlite.query_row("SELECT count(*) FROM change", [], |row| row.get(0)).unwrap();
-        assert_eq!(left, CHANGES_KEPT);
+        assert_eq!(left, 2_000);
+    }
+
+    #[test]
+    fn a_convoy_can_be_replaced_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let convoy = ConvoyId::new("Конвой 🚗").unwrap();
+        let mut storage = Storage::open(directory.path()).unwrap();
+        storage.commit(&[kept(0), write(1), write(2), write(9)], 1).unwrap();
+        let mut stored = storage.load(&convoy).unwrap().unwrap();
+        (stored.through, stored.recorded) = (5, vec![recorded(6)]);
+        storage.replace(&convoy, &stored, 2).unwrap();
+        let read = storage.load(&convoy).unwrap().unwrap();
+        assert_eq!((read.last(), read.recorded), (6, vec![recorded(6)]));
+        assert_eq!(storage.since(&convoy, 0).unwrap(), vec![recorded(6)]);
     }
 
     #[test]
@@ -234,7 +293,7 @@ mod tests {
         storage.commit(&[kept(0), write(1)], 1).unwrap();
         assert!(storage.commit(&[write(2), write(1)], 1).is_err());
         let stored = storage.load(&ConvoyId::new("Конвой 🚗").unwrap()).unwrap().unwrap();
-        assert_eq!(stored.last, 1);
+        assert_eq!(stored.last(), 1);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The one task that owns all convoys: it hears connections in turn, lets convoys decide, and tells clients when that is durable.
 
+use super::cluster::{Cluster, InstanceId, Message};
 use super::convoys::{ConvoyAsk, Convoys, Effect, Ticket};
 use super::metrics::Metrics;
 use super::probe::ClockCell;
 use super::rooms::Rooms;
+use super::storage::Stored;
 use crate::core::authority::{ConnectionId, Newcomer, Now};
 use crate::core::clock::Monotonic;
 use crate::core::id::{ConvoyId, UserId};
@@ -14,7 +16,7 @@ use crate::wire::server::phone::PhoneEvent;
 use serde_json::{Value, json};
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::{SendError, SocketError};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -37,6 +39,21 @@ pub enum Inbound {
         us: i64,
     },
     Closed(ConnectionId),
+    /// Redis came or went.
+    Link {
+        up: bool,
+    },
+    /// Who holds a convoy, none when Redis does not say; and what it knows of it.
+    Placed {
+        convoy: ConvoyId,
+        holder: Option<InstanceId>,
+        stored: Option<Stored>,
+    },
+    /// Another instance speaks.
+    Remote {
+        from: InstanceId,
+        message: Box<Message>,
+    },
 }
 
 /// What a client asks.
@@ -59,14 +76,22 @@ pub enum Ask {
 /// A connected client.
 pub(super) struct Line {
     socket: SocketRef,
-    clock: Arc<ClockCell>,
-    /// The convoy that it joined in the own dialect.
-    native: Option<ConvoyId>,
+    pub(super) clock: Arc<ClockCell>,
+    /// The convoy that it joined in the own dialect, and as whom.
+    pub(super) native: Option<(ConvoyId, Newcomer)>,
     /// The convoys that it joined as a phone.
-    pub(super) music: BTreeSet<ConvoyId>,
+    pub(super) music: BTreeMap<ConvoyId, Newcomer>,
     acks: BTreeMap<Ticket, AckSender>,
     /// Told to go; it hears nothing any more.
     expelled: bool,
+}
+
+impl Line {
+    /// As whom it joined a convoy.
+    pub(super) fn newcomer(&self, convoy: &ConvoyId) -> Option<&Newcomer> {
+        let native = self.native.as_ref().filter(|(own, _)| own == convoy).map(|(_, newcomer)| newcomer);
+        native.or_else(|| self.music.get(convoy))
+    }
 }
 
 /// The task's state.
@@ -74,8 +99,10 @@ pub struct Switchboard {
     pub(super) convoys: Convoys,
     pub(super) rooms: Rooms,
     pub(super) lines: BTreeMap<ConnectionId, Line>,
+    pub(super) cluster: Option<Cluster>,
+    pub(super) inbox: mpsc::Sender<Inbound>,
     clock: Arc<dyn Monotonic>,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     tickets: Ticket,
 }
 
@@ -88,8 +115,14 @@ const SLEEP_MAX_US: i64 = 60_000_000;
 
 impl Switchboard {
     #[must_use]
-    pub fn new(convoys: Convoys, clock: Arc<dyn Monotonic>, metrics: Arc<Metrics>) -> Self {
-        Self { convoys, rooms: Rooms::default(), lines: BTreeMap::new(), clock, metrics, tickets: 0 }
+    pub fn new(
+        convoys: Convoys,
+        cluster: Option<Cluster>,
+        inbox: mpsc::Sender<Inbound>,
+        clock: Arc<dyn Monotonic>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { convoys, rooms: Rooms::default(), lines: BTreeMap::new(), cluster, inbox, clock, metrics, tickets: 0 }
     }
 
     /// Runs until `stop` says so, then stores what is left.
@@ -103,7 +136,7 @@ impl Switchboard {
             tokio::select! {
                 _ = inbox.recv_many(&mut batch, BATCH_MAX) => {}
                 () = tokio::time::sleep(Duration::from_micros(sleep_us.unsigned_abs())) => {}
-                _ = tidy.tick() => self.convoys.tidy(now.mono),
+                _ = tidy.tick() => self.convoys.tidy(now),
                 _ = sweep.tick() => self.sweep(),
                 _ = stop.wait_for(|stop| *stop) => break,
             }
@@ -112,11 +145,11 @@ impl Switchboard {
             }
             let now = self.now();
             self.convoys.wake(now);
-            self.settle(now);
+            self.settle(now).await;
         }
         let now = self.now();
-        self.convoys.tidy(now.mono);
-        self.settle(now);
+        self.convoys.tidy(now);
+        self.settle(now).await;
     }
 
     pub(super) fn now(&self) -> Now {
@@ -126,18 +159,21 @@ impl Switchboard {
     fn hear(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Opened { connection, socket, clock } => {
-                let (music, acks) = (BTreeSet::new(), BTreeMap::new());
+                let (music, acks) = (BTreeMap::new(), BTreeMap::new());
                 self.lines.insert(connection, Line { socket, clock, native: None, music, acks, expelled: false });
                 self.metrics.connections.set(self.lines.len() as i64);
             }
             Inbound::Asked { connection, ask, ack } => self.asked(&connection, ask, ack),
             Inbound::RoundTrip { connection, us } => {
-                let native = self.lines.get(&connection).and_then(|line| line.native.clone());
-                if let Some(convoy) = native {
+                let native = self.lines.get(&connection).and_then(|line| line.native.as_ref());
+                if let Some((convoy, _)) = native.cloned() {
                     self.ask(&convoy, &connection, ConvoyAsk::RoundTrip { us }, None);
                 }
             }
             Inbound::Closed(connection) => self.closed(&connection),
+            Inbound::Link { up } => self.linked(up),
+            Inbound::Placed { convoy, holder, stored } => self.placed(&convoy, holder, stored),
+            Inbound::Remote { from, message } => self.remote(from, *message),
         }
     }
 
@@ -148,7 +184,8 @@ impl Switchboard {
         match ask {
             Ask::Join { convoy, newcomer, claim } => {
                 line.acks.insert(ticket, ack);
-                if let Some(former) = line.native.replace(convoy.clone()).filter(|former| *former != convoy) {
+                let former = line.native.replace((convoy.clone(), (*newcomer).clone()));
+                if let Some((former, _)) = former.filter(|(former, _)| *former != convoy) {
                     self.ask(&former, connection, ConvoyAsk::Leave { lost: false }, None);
                 }
                 self.ask(&convoy, connection, ConvoyAsk::Join { newcomer, claim }, Some(ticket));
@@ -159,18 +196,17 @@ impl Switchboard {
                 line.acks.insert(ticket, ack);
                 line.clock.set(None);
                 match line.native.take() {
-                    Some(convoy) => self.ask(&convoy, connection, ConvoyAsk::Leave { lost: false }, Some(ticket)),
+                    Some((convoy, _)) => self.ask(&convoy, connection, ConvoyAsk::Leave { lost: false }, Some(ticket)),
                     None => self.acknowledge(connection, ticket, &json!({})),
                 }
             }
             Ask::Own(ask) => {
                 line.acks.insert(ticket, ack);
-                match line.native.clone() {
-                    Some(convoy) => self.ask(&convoy, connection, ask, Some(ticket)),
-                    None => {
-                        let error = "join a convoy first (`jamz-join`)".to_owned();
-                        self.acknowledge(connection, ticket, &json!(Failure { error }));
-                    }
+                if let Some((convoy, _)) = line.native.clone() {
+                    self.ask(&convoy, connection, ask, Some(ticket));
+                } else {
+                    let error = "join a convoy first (`jamz-join`)".to_owned();
+                    self.acknowledge(connection, ticket, &json!(Failure { error }));
                 }
             }
             Ask::Phone { event, user } => self.phone(connection, *event, user),
@@ -180,44 +216,57 @@ impl Switchboard {
     fn closed(&mut self, connection: &ConnectionId) {
         let Some(line) = self.lines.remove(connection) else { return };
         self.metrics.connections.set(self.lines.len() as i64);
-        for convoy in line.native.into_iter().chain(line.music) {
+        let native = line.native.map(|(convoy, _)| convoy);
+        for convoy in native.into_iter().chain(line.music.into_keys()) {
             self.ask(&convoy, connection, ConvoyAsk::Leave { lost: true }, None);
         }
         self.phone_gone(connection);
+        self.say_gone(connection);
     }
 
-    /// Passes a question on to where the convoy is decided.
-    pub(super) fn ask(&mut self, convoy: &ConvoyId, from: &ConnectionId, ask: ConvoyAsk, ticket: Option<Ticket>) {
-        let now = self.now();
-        self.convoys.ask(convoy, from, ask, ticket, now);
-    }
-
-    fn settle(&mut self, now: Now) {
-        for effect in self.convoys.settle(now) {
-            match effect {
-                Effect::Ack { to, ticket, payload } => self.acknowledge(&to, ticket, &payload),
-                Effect::Emit { to, event, payload } => self.emit(&to, &event, &payload),
-                Effect::Dismiss { connection, reason } => self.dismiss(&connection, &reason),
-            }
-        }
+    async fn settle(&mut self, now: Now) {
+        let (effects, writes) = self.convoys.settle(now);
+        self.share(writes).await;
+        self.perform(effects);
+        self.flush();
         let (convoys, members) = self.convoys.counts();
         self.metrics.convoys.set(convoys as i64);
         self.metrics.members.set(members as i64);
     }
 
-    fn acknowledge(&mut self, to: &ConnectionId, ticket: Ticket, payload: &Value) {
+    /// Does what was decided, for clients here and elsewhere.
+    pub(super) fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Ack { to, ticket, payload } if self.lines.contains_key(&to) => {
+                    self.acknowledge(&to, ticket, &payload);
+                }
+                Effect::Ack { ref to, .. } => self.forward(&to.clone(), effect),
+                Effect::Emit { to, event, payload } => self.emit(&to, &event, &payload),
+                Effect::Dismiss { connection, reason } if self.lines.contains_key(&connection) => {
+                    self.dismiss(&connection, &reason);
+                }
+                Effect::Dismiss { ref connection, .. } => self.forward(&connection.clone(), effect),
+            }
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, to: &ConnectionId, ticket: Ticket, payload: &Value) {
         let Some(line) = self.lines.get_mut(to) else { return };
         let Some(ack) = line.acks.remove(&ticket) else { return };
-        if is_behind(ack.send(payload)) {
+        if is_behind(&ack.send(payload)) {
             self.expel(to);
         }
     }
 
     /// Tells connections something; one that cannot keep up is let go, and comes back to the whole state.
     pub(super) fn emit(&mut self, to: &[ConnectionId], event: &str, payload: &Value) {
-        for connection in to {
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            to.iter().partition(|connection| self.lines.contains_key(*connection));
+        self.emit_elsewhere(elsewhere.into_iter().cloned().collect(), event, payload);
+        for connection in here {
             let Some(line) = self.lines.get(connection).filter(|line| !line.expelled) else { continue };
-            if is_behind(line.socket.emit(event, payload)) {
+            if is_behind(&line.socket.emit(event, payload)) {
                 self.expel(connection);
             }
         }
@@ -243,9 +292,10 @@ impl Switchboard {
         for connection in expelled.collect::<Vec<_>>() {
             self.expel(&connection);
         }
+        self.beat();
     }
 }
 
-fn is_behind(sent: Result<(), SendError>) -> bool {
+fn is_behind(sent: &Result<(), SendError>) -> bool {
     matches!(sent, Err(SendError::Socket(SocketError::InternalChannelFull)))
 }

@@ -81,10 +81,14 @@ impl Pass {
     }
 }
 
+/// What a token says; that the first three are there is seen to by the validation, which names what is missing.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
+    #[serde(default)]
     sub: String,
-    aud: OneOrMany,
+    #[serde(default)]
+    aud: Option<OneOrMany>,
+    #[serde(default)]
     exp: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     convoy: Option<OneOrMany>,
@@ -170,7 +174,7 @@ impl Keys {
         };
         let claims = Claims {
             sub: user.to_string(),
-            aud: OneOrMany::One(AUDIENCE.into()),
+            aud: Some(OneOrMany::One(AUDIENCE.into())),
             exp: expires_unix_s,
             convoy: Some(convoy),
             name: pass.name.clone(),

@@ -5,33 +5,33 @@ use crate::node_peers::Peers;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub fn join(convoy: &str, device: &str, user: &str) -> Value {
+pub(crate) fn join(convoy: &str, device: &str, user: &str) -> Value {
     json!({ "convoy": convoy, "device": device, "user": user, "name": format!("{device} of {user}") })
 }
 
 /// A change of `device`, dated with convoy time.
-pub fn change(device: &str, sequence: u64, time_us: i64, action: Value) -> Value {
+pub(crate) fn change(device: &str, sequence: u64, time_us: i64, action: Value) -> Value {
     json!({ "id": { "device": device, "sequence": sequence }, "hlc": { "time_us": time_us, "count": 0 }, "term": 0, "action": action })
 }
 
-pub fn add(device: &str, sequence: u64, time_us: i64, title: &str) -> Value {
+pub(crate) fn add(device: &str, sequence: u64, time_us: i64, title: &str) -> Value {
     let track = json!({ "id": format!("track-{sequence}"), "title": title, "duration_us": 200_000_000 });
     let entry = format!("{device}:{sequence}");
     change(device, sequence, time_us, json!({ "type": "add", "entry": entry, "track": track, "order": [sequence, []] }))
 }
 
-pub fn play(device: &str, sequence: u64, at: i64, entry: &str, track: &str) -> Value {
+pub(crate) fn play(device: &str, sequence: u64, at: i64, entry: &str, track: &str) -> Value {
     let anchor = json!({ "entry": entry, "track": track, "position_us": 5_000_000, "at": at, "playing": true });
     change(device, sequence, at, json!({ "type": "play", "anchor": anchor }))
 }
 
 /// Convoy time now, by the server.
-pub fn convoy_time(peers: &mut Peers, peer: &str) -> i64 {
+pub(crate) fn convoy_time(peers: &mut Peers, peer: &str) -> i64 {
     peers.ask(peer, "jamz-probe", json!({}))["sent"].as_i64().unwrap()
 }
 
 /// Two cars, `a` and `b`, of different people in convoy `c`.
-pub fn two_cars(server: &Server, peers: &mut Peers) {
+pub(crate) fn two_cars(server: &Server, peers: &mut Peers) {
     for (device, user) in [("a", "ann"), ("b", "bob")] {
         peers.open(device, &server.url(), server.token(user, "*"));
         let joined = peers.ask(device, "jamz-join", join("c", device, user));

@@ -55,7 +55,7 @@ fn what_a_phone_does_reaches_the_car_and_the_other_phone() {
     assert_eq!(peers.next("bob", "music-track-change")["track"]["id"], "t2");
     peers.tell("ann", "music-control", json!({ "sessionId": "c", "action": "pause", "position": 33.5 }));
     let paused = peers.next("bob", "music-pause");
-    assert_eq!((&paused["position"], &paused["isPlaying"]), (&json!(33.5), &json!(false)));
+    assert_eq!((paused["position"].as_f64(), &paused["isPlaying"]), (Some(33.5), &json!(false)));
     peers.tell("ann", "music-release-control", json!({ "sessionId": "c" }));
     peers.next_where("bob", "music-controller-changed", |c| c["controllerId"].is_null());
     assert!(peers.silent("ann", &["music-track-change", "music-pause", "music-play"], Duration::from_millis(100)));
@@ -71,7 +71,7 @@ fn what_a_car_does_reaches_phones_in_their_words() {
     peers.ask("car", "jamz-change", add("car", 1, now, "From the car"));
     let update = peers.next_where("ann", "playlist-update", |u| ids(&u["playlist"]).len() == 1);
     let track = &update["playlist"][0];
-    assert_eq!((&track["title"], &track["duration"]), (&json!("From the car"), &json!(200.0)));
+    assert_eq!((&track["title"], track["duration"].as_f64()), (&json!("From the car"), Some(200.0)));
     let at = convoy_time(&mut peers, "car") + 200_000;
     peers.ask("car", "jamz-change", play("car", 2, at, "car:1", "track-1"));
     let leader = peers.next_where("ann", "music-controller-changed", |c| !c["controllerId"].is_null());

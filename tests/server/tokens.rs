@@ -4,6 +4,7 @@ use crate::jamz_server::{Server, run};
 use crate::node_peers::Peers;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 const FAR: u64 = 4_000_000_000;
@@ -43,6 +44,7 @@ fn only_a_good_token_opens_the_door_and_each_other_is_told_why() {
     let directory = tempfile::tempdir().unwrap();
     let secret_file = directory.path().join("secret");
     std::fs::write(&secret_file, format!("{SECRET}\n")).unwrap();
+    std::fs::set_permissions(&secret_file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let server = Server::start(&["--jwt-secret-file", secret_file.to_str().unwrap()]);
     let mut peers = Peers::start();
     let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJhbm4iLCJhdWQiOiJqYW16IiwiZXhwIjo0MDAwMDAwMDAwfQ.";
@@ -65,8 +67,8 @@ fn only_a_good_token_opens_the_door_and_each_other_is_told_why() {
         (hs256(&with("exp", json!(1_000)), SECRET), "expired: ask for a new one"),
         (hs256(&with("aud", json!("elsewhere")), SECRET), "another service"),
         (hs256(&without("aud"), SECRET), "lacks `aud`"),
-        (hs256(&without("exp"), SECRET), "exp"),
-        (hs256(&without("sub"), SECRET), "sub"),
+        (hs256(&without("exp"), SECRET), "lacks `exp`"),
+        (hs256(&without("sub"), SECRET), "lacks `sub`"),
         (hs256(&with("sub", json!("")), SECRET), "must not be empty"),
     ] {
         let reason = peers.refused(&server.url(), auth.clone());
@@ -104,6 +106,8 @@ fn a_token_opens_its_own_convoys_for_its_own_user_and_can_be_renewed() {
     let other = peers.ask("ann", "jamz-join", join("one", "bob"));
     assert!(other["error"].as_str().unwrap().contains("cannot be used as bob"), "{other}");
     assert!(peers.ask("ann", "jamz-join", join("one", "ann")).get("snapshot").is_some());
+    // A token of a later second expires later.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
     let fresh = peers.ask("ann", "jamz-token", json!({}));
     assert_ne!(fresh["token"], auth["token"]);
     peers.open("again", &server.url(), json!({ "token": fresh["token"] }));

@@ -13,10 +13,10 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_jamz-server");
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
-    pub address: String,
-    pub state: PathBuf,
+    pub(crate) address: String,
+    pub(crate) state: PathBuf,
     flags: Vec<String>,
     /// Removed when the server is dropped.
     _directory: Option<TempDir>,
@@ -24,7 +24,7 @@ pub struct Server {
 
 impl Server {
     /// Starts a server with a state directory of its own.
-    pub fn start(flags: &[&str]) -> Self {
+    pub(crate) fn start(flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
@@ -32,18 +32,18 @@ impl Server {
         Self { process, address, state, flags, _directory: Some(directory) }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Kills it without a warning.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Asks it to end and returns whether it ended well.
-    pub fn terminate(&mut self) -> bool {
+    pub(crate) fn terminate(&mut self) -> bool {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let begun = Instant::now();
@@ -57,13 +57,13 @@ impl Server {
     }
 
     /// Starts it again on the same state and port.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let (process, address) = launch(Command::new(PROGRAM), &self.state, &self.flags, &self.address);
         (self.process, self.address) = (process, address);
     }
 
     /// Starts it again where no file may grow beyond so many kilobytes: a full disk.
-    pub fn limit_files_and_restart(&mut self, kilobytes: u32) {
+    pub(crate) fn limit_files_and_restart(&mut self, kilobytes: u32) {
         let mut shell = Command::new("sh");
         // Beyond the limit the kernel sends SIGXFSZ, unless it is ignored; then writing fails as on a full disk.
         shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * kilobytes), PROGRAM]);
@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// A token of this server.
-    pub fn token(&self, user: &str, convoy: &str) -> Value {
+    pub(crate) fn token(&self, user: &str, convoy: &str) -> Value {
         let state = self.state.to_str().unwrap();
         let output = run(&["token", "--state", state, "--user", user, "--convoy", convoy, "--log", "error"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// Status and body of a page.
-    pub fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
         let mut response = String::new();
@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// The body of `/healthz`.
-    pub fn health(&self) -> Value {
+    pub(crate) fn health(&self) -> Value {
         serde_json::from_str(&self.get("/healthz").1).unwrap()
     }
 }
@@ -103,7 +103,7 @@ impl Drop for Server {
 }
 
 /// Runs `jamz-server` to its end.
-pub fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 

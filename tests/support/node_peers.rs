@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node");
 
 /// A Node process with any number of Socket.IO clients.
-pub struct Peers {
+pub(crate) struct Peers {
     node: Child,
     commands: ChildStdin,
     answers: Receiver<Value>,
@@ -20,7 +20,7 @@ pub struct Peers {
 }
 
 impl Peers {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         install();
         let mut node = Command::new("node")
             .arg("peers.js")
@@ -55,7 +55,8 @@ impl Peers {
     }
 
     /// Connects and waits for the greeting; returns the socket id.
-    pub fn open(&mut self, peer: &str, url: &str, auth: Value) -> String {
+    #[track_caller]
+    pub(crate) fn open(&mut self, peer: &str, url: &str, auth: Value) -> String {
         let answer = self.connect(peer, url, auth, &["websocket"], false);
         assert_eq!(answer["event"], "connect", "{answer}");
         self.next(peer, "hello");
@@ -63,7 +64,8 @@ impl Peers {
     }
 
     /// As [`Self::open`], first over HTTP as browsers do, and connecting again whenever the link breaks.
-    pub fn open_as_browser(&mut self, peer: &str, url: &str, auth: Value) -> String {
+    #[track_caller]
+    pub(crate) fn open_as_browser(&mut self, peer: &str, url: &str, auth: Value) -> String {
         let answer = self.connect(peer, url, auth, &["polling", "websocket"], true);
         assert_eq!(answer["event"], "connect", "{answer}");
         self.next(peer, "hello");
@@ -71,19 +73,22 @@ impl Peers {
     }
 
     /// Tries to connect and is refused; returns why.
-    pub fn refused(&mut self, url: &str, auth: Value) -> String {
+    #[track_caller]
+    pub(crate) fn refused(&mut self, url: &str, auth: Value) -> String {
         let answer = self.connect("refused", url, auth, &["websocket"], false);
         assert_eq!(answer["event"], "connect_error", "{answer}");
         answer["args"][0].as_str().unwrap().to_owned()
     }
 
     /// Emits with an acknowledgement and returns it.
-    pub fn ask(&mut self, peer: &str, event: &str, payload: Value) -> Value {
+    #[track_caller]
+    pub(crate) fn ask(&mut self, peer: &str, event: &str, payload: Value) -> Value {
         self.ask_with(peer, event, json!([payload]))
     }
 
     /// As [`Self::ask`] with any number of arguments.
-    pub fn ask_with(&mut self, peer: &str, event: &str, args: Value) -> Value {
+    #[track_caller]
+    pub(crate) fn ask_with(&mut self, peer: &str, event: &str, args: Value) -> Value {
         let command =
             json!({ "do": "ask", "peer": peer, "event": event, "args": args, "ms": PATIENCE.as_millis() / 2 });
         let mut answer = self.command(command);
@@ -92,28 +97,32 @@ impl Peers {
     }
 
     /// Emits without an acknowledgement.
-    pub fn tell(&mut self, peer: &str, event: &str, payload: Value) {
+    pub(crate) fn tell(&mut self, peer: &str, event: &str, payload: Value) {
         self.tell_with(peer, event, json!([payload]));
     }
 
     /// As [`Self::tell`] with any number of arguments.
-    pub fn tell_with(&mut self, peer: &str, event: &str, args: Value) {
+    pub(crate) fn tell_with(&mut self, peer: &str, event: &str, args: Value) {
         self.command(json!({ "do": "tell", "peer": peer, "event": event, "args": args }));
     }
 
     /// Emits the same many times at once.
-    pub fn flood(&mut self, peer: &str, event: &str, payload: Value, times: u32) {
+    pub(crate) fn flood(&mut self, peer: &str, event: &str, payload: Value, times: u32) {
         self.command(json!({ "do": "flood", "peer": peer, "event": event, "args": [payload], "times": times }));
     }
 
     /// Waits for an event and returns its first argument.
-    pub fn next(&mut self, peer: &str, event: &str) -> Value {
-        let found = self.wait(peer, &[event], PATIENCE / 2);
-        found.unwrap_or_else(|| panic!("{peer} did not hear {event}"))
+    #[track_caller]
+    pub(crate) fn next(&mut self, peer: &str, event: &str) -> Value {
+        match self.wait(peer, &[event], PATIENCE / 2) {
+            Some(payload) => payload,
+            None => panic!("{peer} did not hear {event}"),
+        }
     }
 
     /// Waits for an event whose first argument is as wanted, skipping others of that name.
-    pub fn next_where(&mut self, peer: &str, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    #[track_caller]
+    pub(crate) fn next_where(&mut self, peer: &str, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let payload = self.next(peer, event);
             if wanted(&payload) {
@@ -123,7 +132,7 @@ impl Peers {
     }
 
     /// Whether none of these events comes within a while.
-    pub fn silent(&mut self, peer: &str, events: &[&str], within: Duration) -> bool {
+    pub(crate) fn silent(&mut self, peer: &str, events: &[&str], within: Duration) -> bool {
         self.wait(peer, events, within).is_none()
     }
 
@@ -134,12 +143,12 @@ impl Peers {
     }
 
     /// Forgets what a peer has heard so far.
-    pub fn forget(&mut self, peer: &str) {
+    pub(crate) fn forget(&mut self, peer: &str) {
         self.command(json!({ "do": "forget", "peer": peer }));
     }
 
     /// Says good-bye.
-    pub fn close(&mut self, peer: &str) {
+    pub(crate) fn close(&mut self, peer: &str) {
         self.command(json!({ "do": "close", "peer": peer }));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Control, DecodeError, Decoder};
 use crate::audio::Frame;
+use crate::audio::realtime;
 use crate::core::clock::Monotonic;
 use crate::core::io::Source;
 use std::sync::Arc;
@@ -55,7 +56,10 @@ impl Library for ThreadLibrary {
         let control = Arc::new(Control::default());
         let work =
             Work { source: source.clone(), position_us, control: Arc::clone(&control), clock: Arc::clone(&self.clock) };
-        let thread = std::thread::Builder::new().name("jamz-decode".into()).spawn(move || work.run(&to_voice));
+        let thread = std::thread::Builder::new().name("jamz-decode".into()).spawn(move || {
+            realtime::release();
+            work.run(&to_voice);
+        });
         match thread {
             Ok(_) => Box::new(ThreadFeed { blocks, control, over: false }),
             Err(error) => Box::new(NoFeed { problem: Some(format!("no thread for a decoder: {error}")) }),

@@ -5,6 +5,7 @@
 
 use super::line::{Loss, Player};
 use super::{Card, MakePlayer, OutputError, Session};
+use crate::audio::realtime;
 use crate::core::request::OutputInfo;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
@@ -113,7 +114,12 @@ fn build<T: SizedSample + FromSample<f32>>(
 ) -> Result<cpal::Stream, cpal::Error> {
     let channels = usize::from(config.channels).max(1);
     let shared = player.shared();
+    let mut claimed = false;
     let fill = move |samples: &mut [T], info: &OutputCallbackInfo| {
+        if !claimed {
+            realtime::claim();
+            claimed = true;
+        }
         let stamp = info.timestamp();
         let delay = stamp.playback.checked_duration_since(stamp.callback).unwrap_or_default();
         fill(&mut player, samples, channels, delay.as_micros() as i64);

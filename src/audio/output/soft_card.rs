@@ -4,6 +4,7 @@ use super::line::{Loss, Player};
 use super::recording::Recording;
 use super::wav::WavFile;
 use super::{Card, MakePlayer, OutputError, Session};
+use crate::audio::realtime;
 use crate::core::clock::{MonoTime, Monotonic};
 use std::io;
 use std::path::PathBuf;
@@ -82,7 +83,10 @@ impl Card for SoftCard {
             written: 0,
             pcm: vec![[0; 2]; period],
         };
-        let thread = std::thread::Builder::new().name("jamz-card".into()).spawn(move || converter.run());
+        let thread = std::thread::Builder::new().name("jamz-card".into()).spawn(move || {
+            realtime::claim();
+            converter.run();
+        });
         let thread = thread.map_err(|e| OutputError::Open(e.to_string()))?;
         Ok(Box::new(SoftSession { stop, thread: Some(thread) }))
     }

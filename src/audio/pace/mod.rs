@@ -31,7 +31,7 @@ const REALIGN_US: f64 = 30_000.0;
 const REALIGN_JOLTED_US: f64 = 1_000.0;
 /// So many frames after a jump of the card still belong to it.
 const JOLT_FRAMES: u64 = 48_000;
-/// A track is opened so long before it is heard.
+/// A track is opened so long before it is heard; the next one is open always, as someone may skip to it.
 const AHEAD_US: i64 = 8_000_000;
 /// A voice is opened a little before the place where it will be read, for its filter.
 const RUN_UP_US: i64 = 20_000;
@@ -192,7 +192,7 @@ impl Pacer {
         }
         for slot in 0..self.plan.segments.len() {
             let Some(segment) = self.plan.segments.get(slot) else { return };
-            if segment.starts - now > AHEAD_US {
+            if slot > 1 && segment.starts - now > AHEAD_US {
                 return;
             }
             let over = segment.ends.is_some_and(|ends| ends <= now);
@@ -364,9 +364,11 @@ impl Pacer {
 /// Whether the voice reads what the segment asks for, or so nearly that the rest is correction.
 fn plays(voice: &Voice, segment: &Segment) -> bool {
     let origin = |s: &Segment| s.starts - s.position_us;
+    let in_place = (origin(&voice.segment) - origin(segment)).abs() as f64 <= REALIGN_US;
+    let ready = voice.stage == Stage::Waiting && voice.segment.position_us == segment.position_us;
     voice.stage != Stage::Leaving
         && voice.segment.track == segment.track
-        && (origin(&voice.segment) - origin(segment)).abs() as f64 <= REALIGN_US
+        && (in_place || ready)
         && (voice.failed.is_none() || voice.segment.source == segment.source)
         && segment.source.is_some()
 }

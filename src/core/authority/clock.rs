@@ -77,10 +77,13 @@ impl AuthorityClock {
         }
     }
 
-    /// Goes on with another authority's clock, as estimated here: authority passed on, convoy time did not change.
+    /// Goes on with another authority's clock, as estimated here, unless that is known exactly: authority passed on, and convoy
+    /// time did not change.
     pub fn inherit(&mut self, offset_us: i64) {
-        self.offset_us = offset_us;
-        self.settled = true;
+        if !self.settled {
+            self.offset_us = offset_us;
+            self.settled = true;
+        }
     }
 
     #[must_use]
@@ -122,6 +125,18 @@ mod tests {
         clock.settle(claim(90_000), MonoTime(10));
         clock.settle(claim(1), MonoTime(11));
         assert_eq!(clock.convoy(MonoTime(12)), ConvoyTime(90_002));
+    }
+
+    #[test]
+    fn an_inherited_clock_counts_unless_time_is_known_exactly() {
+        let kept = KeptClock { boot: Some("a".into()), offset_us: 7, at: ConvoyTime(5_000) };
+        let mut elsewhere = AuthorityClock::new(Some(&kept), Some("b"), MonoTime(10));
+        elsewhere.inherit(900);
+        elsewhere.settle(claim(1_000_000), MonoTime(10));
+        assert_eq!(elsewhere.convoy(MonoTime(10)), ConvoyTime(910));
+        let mut here = AuthorityClock::new(Some(&kept), Some("a"), MonoTime(10));
+        here.inherit(900);
+        assert_eq!(here.convoy(MonoTime(10)), ConvoyTime(17));
     }
 
     #[test]

@@ -244,6 +244,18 @@ impl Authority {
         self.roster.note_round_trip(connection, round_trip_us);
     }
 
+    /// Takes in what another authority decided while the two could not reach each other; all hear how it stands now.
+    pub fn handle_reunion(&mut self, changes: &[Change], now: Now) {
+        for change in changes {
+            if bounds::check(change, &self.snapshot, self.clock.convoy(now.mono)).is_ok() {
+                let _ = self.decide(change, now);
+            }
+        }
+        let state = Message::State(Box::new(self.snapshot.clone()));
+        self.send(self.roster.speaking(Dialect::Jamz), state);
+        self.tell_phones(now);
+    }
+
     /// The time that [`Self::poll_timeout`] named has come.
     pub fn handle_wake(&mut self, now: Now) {
         self.tell_phones(now);

@@ -162,15 +162,13 @@ impl Authority {
     /// When phones must be told something, or something happens by itself.
     pub(super) fn phones_due(&self, now: MonoTime) -> Option<MonoTime> {
         let convoy = self.clock.convoy(now);
-        let coming = self.snapshot.timeline.from(convoy).map(|stamped| stamped.anchor.at).find(|at| *at > convoy);
-        let rolling = self
-            .snapshot
-            .timeline
-            .at(convoy)
-            .and_then(|stamped| self.snapshot.following(&stamped.anchor))
-            .map(|a| a.at);
+        let timeline = &self.snapshot.timeline;
+        let current = timeline.at(convoy).map(|stamped| &stamped.anchor);
         let here = !self.roster.speaking(Dialect::Backend).is_empty();
-        let anchors = coming.into_iter().chain(rolling).filter(|_| here).map(|at| self.clock.mono(at).max(now + 1));
+        let untold = current.filter(|anchor| self.phones.anchor.as_ref() != Some(anchor)).map(|anchor| anchor.at);
+        let coming = timeline.from(convoy).map(|stamped| stamped.anchor.at).find(|at| *at > convoy);
+        let rolling = current.and_then(|anchor| self.snapshot.following(anchor)).map(|next| next.at);
+        let anchors = untold.into_iter().chain(coming).chain(rolling).filter(|_| here).map(|at| self.clock.mono(at));
         let playlist = self.phones.playlist.as_ref().map(|due| due.at);
         let orphan = self.phones.orphaned.map(|since| since + ORPHAN_US);
         anchors.chain(playlist).chain(self.phones.sync_due).chain(orphan).min()

@@ -92,7 +92,9 @@ impl Authority {
             PhoneRequest::TrackChange { track, autoplay, dated } => {
                 self.track_change(connection, track, autoplay, dated, now)
             }
-            PhoneRequest::PositionSync { track_id, dated } => self.position_sync(connection, track_id, dated, now),
+            PhoneRequest::PositionSync { track_id, dated } => {
+                self.position_sync(connection, track_id.as_ref(), dated, now)
+            }
             PhoneRequest::TakeControl => {
                 self.phones.note_taking(connection);
                 vec![Action::TakeControl]
@@ -183,7 +185,7 @@ impl Authority {
         };
         let other = track.filter(|t| current.as_ref().and_then(|anchor| anchor.track.as_ref()) != Some(&t.id));
         let (mut actions, place) = match (other, &current) {
-            (Some(track), _) => self.place_for(connection, track, now),
+            (Some(track), _) => self.place_for(connection, &track, now),
             (None, Some(anchor)) if anchor.track.is_some() => (vec![], Place::of(anchor)),
             (None, _) => (vec![], self.place_of(self.snapshot.playlist.nth(0))),
         };
@@ -237,7 +239,7 @@ impl Authority {
         if same {
             return vec![];
         }
-        let (mut actions, place) = self.place_for(connection, track, now);
+        let (mut actions, place) = self.place_for(connection, &track, now);
         actions.push(Action::ChangeTrack { anchor: self.anchor_at(place, position_us, autoplay, now) });
         actions
     }
@@ -248,7 +250,7 @@ impl Authority {
     }
 
     /// Where in the playlist a track stands that a phone plays, and what must be done that it does: cars find tracks there.
-    fn place_for(&mut self, connection: &ConnectionId, track: Track, now: Now) -> (Vec<Action>, Place) {
+    fn place_for(&self, connection: &ConnectionId, track: &Track, now: Now) -> (Vec<Action>, Place) {
         let current = self.snapshot.timeline.last().and_then(|stamped| stamped.anchor.entry.clone());
         let playlist = &self.snapshot.playlist;
         let places: Vec<&EntryId> = playlist.entries().filter(|(_, t)| t.id == track.id).map(|(id, _)| id).collect();
@@ -276,7 +278,7 @@ impl Authority {
     fn position_sync(
         &mut self,
         connection: &ConnectionId,
-        track_id: Option<TrackId>,
+        track_id: Option<&TrackId>,
         dated: Dated,
         now: Now,
     ) -> Vec<Action> {
@@ -289,10 +291,10 @@ impl Authority {
         let mut others = self.roster.speaking(Dialect::Backend);
         others.retain(|other| other != connection);
         let from = Some(connection.0.clone());
-        self.news(others, BackendEvent::PositionSync { track_id: track_id.clone(), dated }, from, now);
+        self.news(others, BackendEvent::PositionSync { track_id: track_id.cloned(), dated }, from, now);
         let at = self.clock.convoy(now.mono);
         let Some(current) = self.snapshot.timeline.last().map(|stamped| stamped.anchor.clone()) else { return vec![] };
-        let same = track_id.is_none() || track_id == current.track;
+        let same = track_id.is_none() || track_id == current.track.as_ref();
         if !same || !current.playing || (current.position_us(at) - position_us).abs() < TOLERANCE_US {
             return vec![];
         }

@@ -12,6 +12,7 @@ use crate::core::timeline::Anchor;
 mod phones;
 
 const SECOND: i64 = 1_000_000;
+const LATE_US: i64 = 1_700;
 
 /// An authority with virtual time, that collects what it puts out.
 struct Stage {
@@ -39,11 +40,11 @@ impl Stage {
         }
     }
 
-    /// Lets time pass, waking whenever the authority wants it.
+    /// Lets time pass, waking whenever the authority wants it, and always a little late, as machines do.
     fn pass(&mut self, us: i64) {
         let end = self.now.mono + us;
-        while let Some(at) = self.authority.poll_timeout(self.now.mono).filter(|at| *at <= end) {
-            let step_us = (at - self.now.mono).max(0);
+        while let Some(at) = self.authority.poll_timeout(self.now.mono).filter(|at| *at + LATE_US <= end) {
+            let step_us = (at - self.now.mono).max(0) + LATE_US;
             self.now = Now { mono: self.now.mono + step_us, unix_ms: self.now.unix_ms + step_us / 1_000 };
             self.authority.handle_wake(self.now);
             self.drain();

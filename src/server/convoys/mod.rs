@@ -1,6 +1,8 @@
 //! The convoys that are decided here: each an authority with its state on disk; effects go out only after what they tell is durable.
 
-use super::limits::CONVOYS_MAX;
+mod sharing;
+
+use super::limits::{CHANGES_KEPT, CONVOYS_MAX};
 use super::metrics::Metrics;
 use super::probe::PublishedClock;
 use super::storage::{Storage, StorageError, Write};
@@ -58,6 +60,8 @@ struct Hosted {
     /// The number of the last recorded change, and of the last that the kept state includes.
     last: i64,
     kept: i64,
+    /// The number of the last change that other instances can have.
+    shared: i64,
     /// Something but the changes is newer than on disk.
     dirty: bool,
     /// Whether a car has joined since it was loaded, and so the clock is what it is.
@@ -74,7 +78,11 @@ pub struct Convoys {
     metrics: Arc<Metrics>,
     effects: Vec<(ConvoyId, Effect)>,
     writes: Vec<Write>,
+    /// What is durable here and not yet shared.
+    committed: Vec<Write>,
     touched: BTreeSet<ConvoyId>,
+    /// Whether there are other instances.
+    shares: bool,
 }
 
 /// The kept state is written anew after so many changes, so that a start replays no more.
@@ -82,9 +90,17 @@ const CHANGES_PER_KEPT: i64 = 500;
 /// How long a convoy without members stays in memory.
 const EMPTY_US: i64 = 600_000_000;
 
+impl Hosted {
+    fn leave(&mut self, connection: &ConnectionId, lost: bool, now: Now) {
+        self.authority.handle_leave(connection, lost, now);
+        self.dirty = true;
+        self.empty_since = (self.authority.seated() == 0).then_some(now.mono);
+    }
+}
+
 impl Convoys {
     #[must_use]
-    pub fn new(storage: Storage, boot: Option<String>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(storage: Storage, boot: Option<String>, metrics: Arc<Metrics>, shares: bool) -> Self {
         Self {
             hosted: BTreeMap::new(),
             storage,
@@ -92,7 +108,9 @@ impl Convoys {
             metrics,
             effects: Vec::new(),
             writes: Vec::new(),
+            committed: Vec::new(),
             touched: BTreeSet::new(),
+            shares,
         }
     }
 
@@ -110,8 +128,15 @@ impl Convoys {
 
     /// Hears what a connection asks. Collect the effects with [`Self::settle`].
     pub fn ask(&mut self, convoy: &ConvoyId, from: &ConnectionId, ask: ConvoyAsk, ticket: Option<Ticket>, now: Now) {
+        let rejoins =
+            ticket.is_none() && matches!(&ask, ConvoyAsk::Join { newcomer, .. } if newcomer.dialect == Dialect::Jamz);
         let answer = self.decide(convoy, from, ask, now);
         self.drain(convoy);
+        if rejoins && let Some(hosted) = self.hosted.get(convoy) {
+            let payload = json!(State { snapshot: hosted.authority.snapshot().clone() });
+            let effect = Effect::Emit { to: vec![from.clone()], event: jamz::STATE.into(), payload };
+            self.effects.push((convoy.clone(), effect));
+        }
         let payload = match answer {
             Ok(Some(payload)) => payload,
             Ok(None) => json!({}),
@@ -140,9 +165,7 @@ impl Convoys {
         match ask {
             ConvoyAsk::Join { .. } => {}
             ConvoyAsk::Leave { lost } => {
-                authority.handle_leave(from, lost, now);
-                hosted.dirty = true;
-                hosted.empty_since = (authority.seated() == 0).then_some(now.mono);
+                hosted.leave(from, lost, now);
             }
             ConvoyAsk::Change(change) => {
                 let id = change.id.clone();
@@ -188,8 +211,9 @@ impl Convoys {
         }
         if !std::mem::replace(&mut hosted.clock_settled, true) {
             // Members now rely on this clock, so it must survive.
-            keep(&mut self.writes, convoy, hosted, self.boot.as_deref(), now.mono);
+            self.keep(convoy, now);
         }
+        let Some(hosted) = self.hosted.get(convoy) else { return Err("the convoy could not be opened".into()) };
         let (snapshot, members) = (hosted.authority.snapshot().clone(), hosted.authority.members());
         Ok(json!(Joined { snapshot, members }))
     }
@@ -209,30 +233,31 @@ impl Convoys {
         let known = loaded.is_some();
         let (authority, last, kept) =
             loaded.unwrap_or_else(|| (Authority::new(None, self.boot.as_deref(), now.mono), 0, 0));
-        let mut hosted = Hosted {
+        let hosted = Hosted {
             authority,
             clock: Arc::default(),
             last,
             kept,
+            shared: last,
             dirty: false,
             clock_settled: false,
             empty_since: Some(now.mono),
         };
-        if !known {
-            keep(&mut self.writes, convoy, &mut hosted, self.boot.as_deref(), now.mono);
-        }
         self.hosted.insert(convoy.clone(), hosted);
+        if !known || self.shares {
+            self.keep(convoy, now);
+        }
         Ok(())
     }
 
     fn load(&self, convoy: &ConvoyId, now: MonoTime) -> Result<Option<(Authority, i64, i64)>, StorageError> {
         let Some(stored) = self.storage.load(convoy)? else { return Ok(None) };
-        let kept = stored.last - stored.recorded.len() as i64;
+        let (kept, last) = (stored.through, stored.last());
         let mut authority = Authority::new(Some(stored.kept), self.boot.as_deref(), now);
         for recorded in &stored.recorded {
             authority.replay(recorded, now);
         }
-        Ok(Some((authority, stored.last, kept)))
+        Ok(Some((authority, last, kept)))
     }
 
     /// Takes over what an authority wants done.
@@ -268,7 +293,7 @@ impl Convoys {
 
     /// Lets convoys do what has come due.
     pub fn wake(&mut self, now: Now) {
-        let due = |hosted: &Hosted| hosted.authority.poll_timeout(now.mono).is_some_and(|at| at <= now.mono + 1);
+        let due = |hosted: &Hosted| hosted.authority.poll_timeout(now.mono).is_some_and(|at| at <= now.mono);
         let convoys: Vec<ConvoyId> = self.hosted.iter().filter(|(_, h)| due(h)).map(|(id, _)| id.clone()).collect();
         for convoy in convoys {
             if let Some(hosted) = self.hosted.get_mut(&convoy) {
@@ -279,24 +304,40 @@ impl Convoys {
     }
 
     /// Writes what is newer than on disk, and lets go of convoys that have been empty for long.
-    pub fn tidy(&mut self, now: MonoTime) {
-        for (convoy, hosted) in &mut self.hosted {
-            if hosted.dirty || hosted.kept < hosted.last {
-                keep(&mut self.writes, convoy, hosted, self.boot.as_deref(), now);
-            }
+    pub fn tidy(&mut self, now: Now) {
+        let newer = self.hosted.iter().filter(|(_, hosted)| hosted.dirty || hosted.kept < hosted.last);
+        for convoy in newer.map(|(convoy, _)| convoy.clone()).collect::<Vec<_>>() {
+            self.keep(&convoy, now);
         }
-        self.hosted.retain(|_, hosted| hosted.dirty || hosted.empty_since.is_none_or(|since| now - since < EMPTY_US));
+        self.hosted
+            .retain(|_, hosted| hosted.dirty || hosted.empty_since.is_none_or(|since| now.mono - since < EMPTY_US));
     }
 
-    /// Makes all that was decided durable and gives out what may be told now. When that fails, nothing of it has happened.
-    pub fn settle(&mut self, now: Now) -> Vec<Effect> {
+    /// Writes a convoy's state whole.
+    pub fn keep(&mut self, convoy: &ConvoyId, now: Now) {
+        let Some(hosted) = self.hosted.get_mut(convoy) else { return };
+        let kept: Box<Kept> = Box::new(hosted.authority.kept(self.boot.as_deref(), now.mono));
+        // What others do not have yet is what they will ask for.
+        let spent = (hosted.last - CHANGES_KEPT).min(if self.shares { hosted.shared } else { i64::MAX });
+        self.writes.push(Write::Kept { convoy: convoy.clone(), through: hosted.last, spent, kept });
+        hosted.kept = hosted.last;
+        hosted.dirty = false;
+    }
+
+    /// Makes all that was decided durable, and gives out what may be told now and what is to be shared first. When it fails,
+    /// nothing of it has happened.
+    pub fn settle(&mut self, now: Now) -> (Vec<Effect>, Vec<Write>) {
         for convoy in std::mem::take(&mut self.touched) {
-            if let Some(hosted) = self.hosted.get_mut(&convoy)
-                && hosted.last - hosted.kept >= CHANGES_PER_KEPT
-            {
-                keep(&mut self.writes, &convoy, hosted, self.boot.as_deref(), now.mono);
+            if self.hosted.get(&convoy).is_some_and(|hosted| hosted.last - hosted.kept >= CHANGES_PER_KEPT) {
+                self.keep(&convoy, now);
             }
         }
+        self.commit(now);
+        let effects = std::mem::take(&mut self.effects).into_iter().map(|(_, effect)| effect).collect();
+        (effects, std::mem::take(&mut self.committed))
+    }
+
+    fn commit(&mut self, now: Now) {
         let writes = std::mem::take(&mut self.writes);
         if !writes.is_empty() {
             let begun = self.metrics.begin();
@@ -305,9 +346,10 @@ impl Convoys {
             if let Err(error) = result {
                 tracing::error!(%error, "could not store changes; they are taken back");
                 self.take_back(&writes, &error, now);
+            } else if self.shares {
+                self.committed.extend(writes);
             }
         }
-        std::mem::take(&mut self.effects).into_iter().map(|(_, effect)| effect).collect()
     }
 
     /// Undoes what could not be stored: back to the state on disk, and every question of these convoys fails.
@@ -336,21 +378,6 @@ impl Convoys {
         }
         self.writes.clear();
     }
-}
-
-impl Write {
-    fn convoy(&self) -> &ConvoyId {
-        match self {
-            Self::Recorded { convoy, .. } | Self::Kept { convoy, .. } => convoy,
-        }
-    }
-}
-
-fn keep(writes: &mut Vec<Write>, convoy: &ConvoyId, hosted: &mut Hosted, boot: Option<&str>, now: MonoTime) {
-    let kept: Box<Kept> = Box::new(hosted.authority.kept(boot, now));
-    writes.push(Write::Kept { convoy: convoy.clone(), through: hosted.last, kept });
-    hosted.kept = hosted.last;
-    hosted.dirty = false;
 }
 
 fn wire(message: Message, convoy: &ConvoyId) -> Vec<(&'static str, Value)> {
