@@ -17,7 +17,7 @@ mod span;
 mod table;
 mod tune;
 
-use action::{Action, SCRIPT, SCRIPT_STEP};
+use action::{Action, Control, SCRIPT, SCRIPT_STEP};
 use anyhow::{Context, Result, ensure};
 use convoy::Convoy;
 use drive::{Account, now_s};
@@ -77,7 +77,7 @@ async fn drive_convoy(dir: &Path, seconds: Option<u64>) -> Result<Option<Report>
     convoy.await_ready().await?;
     convoy.queue_music().await?;
     let mut account = Account::default();
-    account.act(&mut convoy, Action::Play).await?;
+    account.act(&mut convoy, Action::Control(Control::Play)).await?;
     let ended = watch(&mut convoy, &mut account, seconds).await?;
     let report = match (seconds, ended) {
         (Some(_), Ended::InTime) => Some(judge(&mut convoy, &account, &music).await?),
@@ -112,7 +112,7 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, seconds: Option<u64>)
         let action = tokio::select! {
             Some(action) = keys.recv() => action,
             _ = script.tick(), if left_s.is_finite() && left_s > LAST_CONTROL_S => {
-                scripted.next().copied().unwrap_or(Action::Quit)
+                scripted.next().map_or(Action::Quit, |control| Action::Control(*control))
             }
             _ = ticks.tick() => {
                 convoy.refresh().await?;
