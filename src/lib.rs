@@ -8,9 +8,12 @@
 //! | [`wire`] | ENCODES | core |
 //! | `host` | TELLS time and chance: the only readers of the machine's clocks and entropy | core |
 //! | `tier`, `link`, `store`, `audio`, `api` | CARRIES, CONNECTS, REMEMBERS, PLAYS, ANSWERS | core, wire |
+//! | `ctl` | COMMANDS: `jamzctl` | core, api |
 //! | `sim` | REHEARSES | core, wire |
 //! | `server` | HOSTS | core, wire, host, store |
-//! | `daemon` | RUNS | all but sim and server |
+//! | `daemon` | RUNS | all but sim, server, ctl and bin |
+//! | `ctl` | SPEAKS for a person at a terminal: `jamzctl` | core, api |
+//! | `bin` | STARTS one of the three programs | daemon, ctl, server |
 
 pub mod core;
 pub mod wire;
@@ -19,6 +22,8 @@ pub mod wire;
 pub mod api;
 #[cfg(feature = "car")]
 pub mod audio;
+#[cfg(feature = "ctl")]
+pub mod ctl;
 #[cfg(feature = "car")]
 pub mod daemon;
 #[cfg(any(feature = "car", feature = "server"))]

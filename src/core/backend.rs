@@ -3,9 +3,10 @@
 
 use super::id::{ConvoyId, TrackId, UserId};
 use super::playlist::Track;
+use serde::{Deserialize, Serialize};
 
 /// A position and the sender's wall clock at that moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dated {
     pub position_us: i64,
     /// Milliseconds since 1970 by the sender's wall clock; none when it did not say.
@@ -13,7 +14,7 @@ pub struct Dated {
 }
 
 /// Which control a `music-<action>` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackendAction {
     Play,
     Pause,

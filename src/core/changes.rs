@@ -177,6 +177,25 @@ impl Versions {
         true
     }
 
+    /// A number that `device` has not used, as far as is known here.
+    #[must_use]
+    pub fn next(&self, device: &DeviceId) -> u64 {
+        let last = |known: &Known| known.ahead.last().copied().unwrap_or(known.contiguous);
+        self.0.get(device).map_or(1, |known| last(known).saturating_add(1))
+    }
+
+    /// How many authors are known.
+    #[must_use]
+    pub fn authors(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether any change of `device` is known.
+    #[must_use]
+    pub fn knows_author(&self, device: &DeviceId) -> bool {
+        self.0.contains_key(device)
+    }
+
     /// How many changes are known of all authors together.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -71,7 +71,7 @@ pub enum Output {
 }
 
 /// Which language a server speaks; it shows it in its `hello`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialect {
     Jamz,
     Backend,
@@ -218,6 +218,8 @@ pub struct Saved {
     pub snapshot: Snapshot,
     /// The clock, good for as long as this boot lasts.
     pub clock: Option<ClockMap>,
+    /// Convoy time when this was saved: after a reboot, the music resumes from there.
+    pub at: ConvoyTime,
     /// The last sequence number used for an own change.
     pub sequence: u64,
     pub volume: f64,

@@ -5,6 +5,7 @@
 //! **One law:** after every mutation, drain `poll_output` to the end. The same inputs give the same outputs, bit for bit: no
 //! clock, no randomness, no HashMap iteration, no I/O.
 
+pub mod authority;
 pub mod backend;
 pub mod car;
 pub mod changes;

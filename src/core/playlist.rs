@@ -50,11 +50,31 @@ struct Slot {
 /// A map of entries that converges: additions are a union, a move is last-writer-wins, a removal is for ever (adding a track
 /// again makes a new entry, which the removal does not touch).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(from = "Slots", into = "Slots")]
 pub struct Playlist {
     slots: BTreeMap<EntryId, Slot>,
     /// Entries to play, in order; derived from the slots.
-    #[serde(skip)]
     order: BTreeSet<(OrderKey, EntryId)>,
+}
+
+/// A playlist without what is derived, as it is written.
+#[derive(Serialize, Deserialize)]
+struct Slots {
+    slots: BTreeMap<EntryId, Slot>,
+}
+
+impl From<Slots> for Playlist {
+    fn from(Slots { slots }: Slots) -> Self {
+        let mut playlist = Self { slots, order: BTreeSet::new() };
+        playlist.order = playlist.slots.keys().filter_map(|id| playlist.key(id)).collect();
+        playlist
+    }
+}
+
+impl From<Playlist> for Slots {
+    fn from(playlist: Playlist) -> Self {
+        Self { slots: playlist.slots }
+    }
 }
 
 /// Entries that stand in the playlist at once.
@@ -137,6 +157,12 @@ impl Playlist {
         self.slots.get(id).and_then(|slot| slot.track.as_ref())
     }
 
+    /// The place of an entry in the order.
+    #[must_use]
+    pub fn order_of(&self, id: &EntryId) -> Option<&OrderKey> {
+        self.slots.get(id).and_then(|slot| slot.order.as_ref()).map(|(_, order)| order)
+    }
+
     /// The entries in order.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = &EntryId> {
         self.order.iter().map(|(_, id)| id)
@@ -183,15 +209,6 @@ impl Playlist {
             self.order.iter().filter(|(_, id)| Some(id) != moving).map(|(key, _)| key).take(index + 1).collect();
         let before = index.checked_sub(1).and_then(|i| keys.get(i)).copied();
         OrderKey::between(before, keys.get(index).copied())
-    }
-
-    /// Rebuilds what is derived, after the playlist was read from disk or wire.
-    pub fn reindex(&mut self) {
-        self.order.clear();
-        let ids: Vec<EntryId> = self.slots.keys().cloned().collect();
-        for id in ids {
-            self.index(&id);
-        }
     }
 
     fn key(&self, id: &EntryId) -> Option<(OrderKey, EntryId)> {
@@ -312,8 +329,7 @@ mod tests {
     fn it_survives_being_written_and_read() {
         let playlist = filled(&["a", "b", "c"]);
         let text = serde_json::to_string(&playlist).unwrap();
-        let mut read: Playlist = serde_json::from_str(&text).unwrap();
-        read.reindex();
+        let read: Playlist = serde_json::from_str(&text).unwrap();
         assert_eq!(read, playlist);
     }
 

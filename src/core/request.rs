@@ -2,6 +2,7 @@
 
 use super::changes::ChangeId;
 use super::id::{ConvoyId, EntryId, TrackId};
+use super::playlist::Track;
 use serde::{Deserialize, Serialize};
 
 /// A wish that changes something.
@@ -55,8 +56,10 @@ pub enum Command {
 /// Something to add to the playlist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Addition {
+    /// A track of this car's library; the daemon looks it up and makes it `Known`.
     Library(TrackId),
     Url(String),
+    Known(Box<Track>),
 }
 
 /// A question, which changes nothing in the convoy.
@@ -64,6 +67,7 @@ pub enum Addition {
 pub enum Query {
     /// Index the music folders anew; answers at once.
     LibraryScan,
+    /// Tracks whose title, artist, album or path has all the words of `text`, or whose id begins with it (8 hex digits or more).
     LibrarySearch {
         text: String,
         limit: u32,

@@ -1,5 +1,6 @@
 //! What a car shows of itself: one snapshot that the bus, the command line and the metrics all read.
 
+use super::clock::MonoTime;
 use super::playlist::Track;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -198,4 +199,58 @@ pub struct Status {
     pub lead_us: i64,
     /// Grows when the playlist changes, so that readers fetch it only then.
     pub queue_revision: u64,
+    /// When the snapshot was taken, by this machine's monotonic clock, in microseconds.
+    pub taken_us: i64,
+}
+
+impl Status {
+    /// What the snapshot has become by `now`: position and convoy time have run on, nothing else is known to have changed.
+    #[must_use]
+    pub fn at(&self, now: MonoTime) -> Self {
+        let elapsed_us = (now - MonoTime(self.taken_us)).max(0);
+        let mut status = self.clone();
+        status.taken_us = self.taken_us.saturating_add(elapsed_us);
+        status.clock.convoy_us = self.clock.convoy_us.map(|us| us.saturating_add(elapsed_us));
+        if self.now_playing.playing {
+            let end_us = self.now_playing.track.as_ref().and_then(|track| track.duration_us).unwrap_or(i64::MAX);
+            let position_us = self.now_playing.position_us;
+            status.now_playing.position_us = position_us.saturating_add(elapsed_us).min(end_us.max(position_us));
+        }
+        status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::TrackId;
+
+    fn playing(position_us: i64) -> Status {
+        let track = Track {
+            id: TrackId::new("t").unwrap(),
+            title: String::new(),
+            artist: String::new(),
+            album: String::new(),
+            duration_us: Some(10_000_000),
+            url: None,
+            extra: serde_json::Map::new(),
+        };
+        let now_playing = NowPlaying { playing: true, track: Some(track), position_us, ..NowPlaying::default() };
+        Status { now_playing, taken_us: 500, ..Status::default() }
+    }
+
+    #[test]
+    fn a_snapshot_of_playing_music_runs_on_and_stops_at_the_end() {
+        let status = playing(1_000_000);
+        assert_eq!(status.at(MonoTime(2_000_500)).now_playing.position_us, 3_000_000);
+        assert_eq!(status.at(MonoTime(99_000_000)).now_playing.position_us, 10_000_000);
+        assert_eq!(status.at(MonoTime(0)), status);
+    }
+
+    #[test]
+    fn a_snapshot_of_paused_music_stands() {
+        let mut status = playing(1_000_000);
+        status.now_playing.playing = false;
+        assert_eq!(status.at(MonoTime(2_000_500)).now_playing.position_us, 1_000_000);
+    }
 }

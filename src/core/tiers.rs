@@ -1,1 +1,154 @@
-//! TBD
+//! Which tier decides now: the user's thresholds, with hysteresis and a dwell so that a flapping link does not flap the tier.
+
+use super::clock::MonoTime;
+use super::status::{ActiveSync, Connection, PeerState, SocketState};
+use std::collections::BTreeMap;
+
+/// The user's bound: a server that answers slower than this is no basis for sync.
+pub const ROUND_TRIP_MAX_US: i64 = 300_000;
+/// A degraded link counts as good again below this.
+const ROUND_TRIP_GOOD_US: i64 = 250_000;
+/// A link that was lost must hold so long before the tier goes up again.
+const DWELL_US: i64 = 2_000_000;
+
+/// Watches the paths and chooses the tier.
+#[derive(Debug, Clone, Default)]
+pub struct Tiers {
+    socket: SocketState,
+    round_trip_us: Option<i64>,
+    active: ActiveSync,
+    reason: String,
+    /// Since when the socket has been good, while that is not yet long enough.
+    good_since: Option<MonoTime>,
+    /// Whether a lost link has made the tier wary: only then does it dwell.
+    wary: bool,
+}
+
+impl Tiers {
+    #[must_use]
+    pub fn active(&self) -> ActiveSync {
+        self.active
+    }
+
+    /// The user's three fields.
+    #[must_use]
+    pub fn connection(&self, peers: BTreeMap<String, PeerState>, dialect: Option<String>) -> Connection {
+        Connection {
+            socket_io: self.socket,
+            web_rtc: peers,
+            active_sync: self.active,
+            reason: self.reason.clone(),
+            round_trip_us: self.round_trip_us,
+            dialect,
+        }
+    }
+
+    #[must_use]
+    pub fn round_trip_us(&self) -> Option<i64> {
+        self.round_trip_us
+    }
+
+    /// The server has taken us in.
+    pub fn handle_joined(&mut self, now: MonoTime) {
+        self.socket = SocketState::Connected;
+        self.reason.clear();
+        self.good_since = Some(now);
+    }
+
+    /// The server is gone, or will not have us.
+    pub fn handle_lost(&mut self, reason: &str) {
+        self.wary |= self.socket != SocketState::Disconnected;
+        self.socket = SocketState::Disconnected;
+        self.round_trip_us = None;
+        self.good_since = None;
+        reason.clone_into(&mut self.reason);
+    }
+
+    /// A probe came back. The smoothing is TCP's (RFC 6298: an eighth of the news).
+    pub fn handle_round_trip(&mut self, round_trip_us: i64, now: MonoTime) {
+        let smooth_us = self.round_trip_us.map_or(round_trip_us, |old| old + (round_trip_us - old) / 8);
+        self.round_trip_us = Some(smooth_us);
+        match self.socket {
+            SocketState::Connected if smooth_us >= ROUND_TRIP_MAX_US => {
+                self.socket = SocketState::Degraded;
+                self.wary = true;
+                self.good_since = None;
+                self.reason = format!("the server answers in {} ms", smooth_us / 1_000);
+            }
+            SocketState::Degraded if smooth_us < ROUND_TRIP_GOOD_US => {
+                self.socket = SocketState::Connected;
+                self.good_since = Some(now);
+                self.reason.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// Chooses anew; returns the tier when it changed.
+    pub fn decide(&mut self, now: MonoTime) -> Option<ActiveSync> {
+        let held = self.good_since.is_some_and(|since| !self.wary || now - since >= DWELL_US);
+        let chosen = match (self.socket, self.active) {
+            (SocketState::Connected, ActiveSync::Socket) => ActiveSync::Socket,
+            (SocketState::Connected, _) if held => ActiveSync::Socket,
+            _ => ActiveSync::Offline,
+        };
+        (chosen != self.active).then(|| {
+            self.active = chosen;
+            chosen
+        })
+    }
+
+    /// When `decide` may choose otherwise though nothing happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoTime> {
+        let waiting = self.socket == SocketState::Connected && self.active != ActiveSync::Socket;
+        self.good_since.filter(|_| waiting).map(|since| since + if self.wary { DWELL_US } else { 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    #[test]
+    fn a_first_connection_counts_at_once() {
+        let mut tiers = Tiers::default();
+        assert_eq!(tiers.decide(MonoTime(0)), None);
+        tiers.handle_joined(MonoTime(5));
+        assert_eq!(tiers.decide(MonoTime(5)), Some(ActiveSync::Socket));
+    }
+
+    #[test]
+    fn a_lost_link_counts_at_once_and_a_returning_one_after_a_dwell() {
+        let mut tiers = Tiers::default();
+        tiers.handle_joined(MonoTime(0));
+        tiers.decide(MonoTime(0));
+        tiers.handle_lost("cut");
+        assert_eq!(tiers.decide(MonoTime(1)), Some(ActiveSync::Offline));
+        tiers.handle_joined(MonoTime(SECOND));
+        assert_eq!(tiers.decide(MonoTime(SECOND)), None);
+        assert_eq!(tiers.poll_timeout(), Some(MonoTime(3 * SECOND)));
+        assert_eq!(tiers.decide(MonoTime(3 * SECOND)), Some(ActiveSync::Socket));
+    }
+
+    #[test]
+    fn a_slow_server_is_degraded_and_one_slow_answer_is_not() {
+        let mut tiers = Tiers::default();
+        tiers.handle_joined(MonoTime(0));
+        tiers.decide(MonoTime(0));
+        tiers.handle_round_trip(40_000, MonoTime(0));
+        tiers.handle_round_trip(900_000, MonoTime(1));
+        assert_eq!(tiers.decide(MonoTime(1)), None);
+        for _ in 0..20 {
+            tiers.handle_round_trip(500_000, MonoTime(2));
+        }
+        assert_eq!(tiers.decide(MonoTime(2)), Some(ActiveSync::Offline));
+        assert_eq!(tiers.connection(BTreeMap::new(), None).socket_io, SocketState::Degraded);
+        for _ in 0..40 {
+            tiers.handle_round_trip(50_000, MonoTime(3));
+        }
+        assert_eq!(tiers.decide(MonoTime(3 + 2 * SECOND)), Some(ActiveSync::Socket));
+    }
+}

@@ -1,1 +1,11 @@
-//! RUNS: the loop around the core, configuration, supervision.
+//! RUNS: the loop around the core, the configuration, the watchdog. The only place where edges meet.
+
+mod args;
+pub mod config;
+mod edges;
+mod publish;
+mod requests;
+mod run;
+mod watchdog;
+
+pub use args::{Args, main};

@@ -1,5 +1,7 @@
 //! TELLS time and chance: the only place that reads the machine's clocks and its entropy.
 
+pub mod log;
+
 use crate::core::clock::{MonoTime, Monotonic};
 use std::fmt::Write;
 
@@ -42,6 +44,12 @@ fn synchronized() -> bool {
 #[must_use]
 pub fn boot_id() -> Option<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned())
+}
+
+/// The machine's host name.
+#[must_use]
+pub fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Fresh randomness in hex, `bytes` of it.

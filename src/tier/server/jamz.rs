@@ -113,8 +113,7 @@ fn first<T: DeserializeOwned>(name: &str, args: Vec<Value>) -> Result<T, String>
     T::deserialize(value).map_err(|error| format!("`{name}`: {error}"))
 }
 
-fn snapshot(mut snapshot: Snapshot) -> Result<Snapshot, String> {
-    snapshot.playlist.reindex();
+fn snapshot(snapshot: Snapshot) -> Result<Snapshot, String> {
     let count = snapshot.playlist.len();
     if count > ENTRIES_MAX {
         return Err(format!("a playlist of {count} entries; at most {ENTRIES_MAX} are taken"));

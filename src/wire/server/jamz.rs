@@ -29,6 +29,8 @@ pub const TOKEN: &str = "jamz-token";
 pub const MEMBERS: &str = "jamz-members";
 /// Server to client: [`State`], when the convoy's state changed otherwise than by a single change.
 pub const STATE: &str = "jamz-state";
+/// Server to client: [`Failure`], why the server is about to end the connection.
+pub const ERROR: &str = "jamz-error";
 /// Both ways: [`Signal`], for the mesh.
 pub const SIGNAL: &str = "webrtc-signal";
 

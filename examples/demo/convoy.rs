@@ -1,0 +1,169 @@
+//! The convoy on this machine: a server and three cars, and the way to command them.
+
+use super::car::{Car, Card, Fitting};
+use super::process::Process;
+use anyhow::{Context, Result, bail};
+use jamz::core::request::Addition;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::process::Command;
+
+const POLL: Duration = Duration::from_millis(50);
+const SERVER_POLLS_MAX: usize = 200;
+const READY_POLLS_MAX: usize = 600;
+/// No need to queue somebody's whole collection.
+const TRACKS_MAX: u32 = 30;
+/// The playlist goes over the music so often: a short tune lasts for a while.
+const ROUNDS: usize = 4;
+/// A car each: its name, its driver, and how far off its crystal is in parts per million, if virtual.
+const CARS: [(&str, &str, f64); 3] = [("van", "ann", 12.0), ("truck", "ben", 40.0), ("coupe", "cleo", -35.0)];
+
+pub struct Convoy {
+    pub cars: Vec<Car>,
+    dir: PathBuf,
+    programs: PathBuf,
+    address: SocketAddr,
+    server: Option<Process>,
+}
+
+impl Convoy {
+    /// Starts everything in `dir`; the cars look for music in `music`, and leave records if they are to be judged.
+    ///
+    /// # Errors
+    /// When something does not start, with its last words.
+    pub async fn start(dir: &Path, music: &Path, recorded: bool) -> Result<Self> {
+        let example = std::env::current_exe()?;
+        let programs = example.parent().and_then(Path::parent).context("the demo runs from cargo's target folder")?;
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let mut convoy =
+            Self { cars: Vec::new(), dir: dir.to_owned(), programs: programs.to_owned(), address: free, server: None };
+        fs::create_dir_all(convoy.dir.join("server"))?;
+        convoy.start_server().await?;
+        let url = format!("http://{free}");
+        let real = has_sound_card();
+        for (number, (name, user, ppm)) in CARS.into_iter().enumerate() {
+            let token = convoy.token(user).await?;
+            let card = if real && number == 0 { Card::Real } else { Card::Virtual { ppm } };
+            let fitting = Fitting { name, card, recorded, music, server_url: &url, token: &token };
+            convoy.cars.push(Car::start(dir.join(name), programs, &fitting).await?);
+        }
+        Ok(convoy)
+    }
+
+    fn server_command(&self) -> Command {
+        let mut command = Command::new(self.programs.join("jamz-server"));
+        command.current_dir(self.dir.join("server"));
+        command
+    }
+
+    /// Starts the server, where it was before, with what it remembers.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_server(&mut self) -> Result<()> {
+        let mut command = self.server_command();
+        command.arg("--listen").arg(self.address.to_string()).arg("--state").arg(self.dir.join("server"));
+        let mut server = Process::start("jamz-server", &mut command, &self.dir.join("server/log"))?;
+        for _ in 0..SERVER_POLLS_MAX {
+            server.check_alive()?;
+            if TcpStream::connect(self.address).is_ok() {
+                self.server = Some(server);
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        bail!("jamz-server does not listen on {}; see {}", self.address, self.dir.join("server/log").display())
+    }
+
+    /// # Errors
+    /// When it cannot be waited for.
+    pub async fn stop_server(&mut self) -> Result<()> {
+        if let Some(server) = self.server.take() {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+
+    pub fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    async fn token(&self, user: &str) -> Result<String> {
+        let mut command = self.server_command();
+        command.arg("token").arg("--state").arg(self.dir.join("server")).args(["--user", user, "--convoy", "demo"]);
+        let output = command.output().await.context("cannot run jamz-server token")?;
+        if !output.status.success() {
+            bail!("jamz-server token: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// # Errors
+    /// When a daemon ended by itself.
+    pub async fn refresh(&mut self) -> Result<()> {
+        for car in &mut self.cars {
+            car.refresh().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every car is in the convoy, knows its time, and has looked through the music.
+    ///
+    /// # Errors
+    /// When one does not get there.
+    pub async fn await_ready(&mut self) -> Result<()> {
+        for _ in 0..READY_POLLS_MAX {
+            self.refresh().await?;
+            let ready = |car: &Car| {
+                car.status.as_ref().is_some_and(|status| {
+                    let present = status.members.iter().filter(|member| member.online).count();
+                    let scanned = status.library.tracks > 0 && status.library.scanning.is_none();
+                    present == CARS.len() && status.clock.synced && scanned
+                })
+            };
+            if self.cars.iter().all(ready) {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        let seen: Vec<String> = self.cars.iter().map(|car| format!("{}: {:?}", car.name, car.status)).collect();
+        bail!("not every car is ready:\n{}\nTheir logs are in {}", seen.join("\n"), self.dir.display())
+    }
+
+    /// The car whose DJ leads; the first that is on while nobody does.
+    pub fn leader(&self) -> Option<usize> {
+        let leads = |car: &Car| car.status.as_ref().is_some_and(|status| status.is_controller);
+        self.cars.iter().position(leads).or_else(|| self.cars.iter().position(|car| car.status.is_some()))
+    }
+
+    /// Puts the music into the playlist, in the order of its files.
+    ///
+    /// # Errors
+    /// When the car refuses.
+    pub async fn queue_music(&mut self) -> Result<()> {
+        let client = self.cars.first_mut().context("no car")?.client().await?;
+        let mut tracks = client.library_search("", TRACKS_MAX).await?;
+        tracks.sort_by(|a, b| a.path.cmp(&b.path));
+        let tracks: Vec<Addition> = tracks.into_iter().map(|track| Addition::Library(track.id)).collect();
+        let tracks: Vec<Addition> = std::iter::repeat_n(tracks, ROUNDS).flatten().collect();
+        client.queue_add(&tracks, None).await?;
+        Ok(())
+    }
+
+    /// Ends the cars, then the server.
+    ///
+    /// # Errors
+    /// When one cannot be waited for.
+    pub async fn stop(&mut self) -> Result<()> {
+        for car in &mut self.cars {
+            car.stop().await?;
+        }
+        self.stop_server().await
+    }
+}
+
+fn has_sound_card() -> bool {
+    fs::read_to_string("/proc/asound/cards").is_ok_and(|cards| cards.contains('['))
+}

@@ -1,0 +1,161 @@
+//! The verdict on a run, from what was heard and from what every car says that it applied.
+
+use super::measure::{Comparison, silences};
+use super::record::Record;
+use super::span::Span;
+use anyhow::Result;
+use serde::Serialize;
+
+const OFFSET_P99_MS_MAX: f64 = 20.0;
+
+/// What is to be judged.
+pub struct Run {
+    pub cars: usize,
+    /// Of each virtual card.
+    pub records: Vec<Record>,
+    /// From the moment when all cars had to be heard to the last one measured.
+    pub music: Span,
+    /// When the music was commanded to stand, by ascending time.
+    pub pauses: Vec<Span>,
+    /// Whether the music itself has silent places, so that only a silence that not all cars share is a fault.
+    pub music_has_silence: bool,
+    pub controls_sent: usize,
+    pub controls_applied: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub cars: usize,
+    pub offset_ms: Offsets,
+    pub silence_ms: f64,
+    pub controls_sent: usize,
+    pub controls_applied: usize,
+    pub ok: bool,
+}
+
+/// Magnitudes, over every pair of cars and all the time.
+#[derive(Debug, Serialize)]
+pub struct Offsets {
+    pub p50: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+impl Run {
+    /// # Errors
+    /// When the records cannot be compared.
+    pub fn judge(&self) -> Result<Report> {
+        let comparison = Comparison::new();
+        let mut offsets_ms = Vec::new();
+        for (at, a) in self.records.iter().enumerate() {
+            for b in self.records.iter().skip(at + 1) {
+                let offsets_s = comparison.offsets_s(a, b, self.music)?;
+                offsets_ms.extend(offsets_s.iter().map(|offset_s| offset_s.abs() * 1e3));
+            }
+        }
+        offsets_ms.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = ((offsets_ms.len() as f64 * share).ceil() as usize).max(1) - 1;
+            offsets_ms.get(place).map_or(f64::NAN, |offset| round(*offset))
+        };
+        let offset_ms = Offsets { p50: at(0.5), p99: at(0.99), max: at(1.0) };
+        let silence_ms = round(self.unwanted_silence_s() * 1e3);
+        let ok = offset_ms.p99 <= OFFSET_P99_MS_MAX
+            && silence_ms == 0.0
+            && self.controls_sent > 0
+            && self.controls_applied == self.controls_sent;
+        let (controls_sent, controls_applied) = (self.controls_sent, self.controls_applied);
+        Ok(Report { cars: self.cars, offset_ms, silence_ms, controls_sent, controls_applied, ok })
+    }
+
+    /// All cars together.
+    fn unwanted_silence_s(&self) -> f64 {
+        let silent: Vec<Vec<Span>> = self.records.iter().map(|record| silences(record, self.music)).collect();
+        let mut total_s = 0.0;
+        for (car, runs) in silent.iter().enumerate() {
+            for run in runs.iter().flat_map(|run| run.without(&self.pauses)) {
+                let others = silent.iter().enumerate().filter(|(other, _)| *other != car);
+                let mut left = vec![run];
+                if self.music_has_silence {
+                    let shared = |part: &Span, theirs: &[Span]| {
+                        part.without(&theirs.iter().filter_map(|s| s.overlap(*part)).collect::<Vec<_>>())
+                    };
+                    left = others.flat_map(|(_, theirs)| shared(&run, theirs)).collect();
+                    left = super::span::join(left, 0.0);
+                }
+                total_s += left.iter().map(|part| part.length_s()).filter(|s| *s > 0.005).sum::<f64>();
+            }
+        }
+        total_s
+    }
+}
+
+/// To the microsecond.
+fn round(ms: f64) -> f64 {
+    (ms * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Stretch;
+
+    fn run(silent: &[(usize, usize)]) -> Run {
+        let mut state = 1_u32;
+        let mut noise = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            (state >> 16) as i16 | 1
+        };
+        let frames: Vec<[i16; 2]> = (0..96_000).map(|_| [noise(); 2]).collect();
+        let stretch = || Stretch { starts_s: 50.0, rate_hz: 48_000.0, frames: frames.clone() };
+        let mut records: Vec<Record> = (0..3).map(|_| Record { stretches: vec![stretch()] }).collect();
+        for (car, at) in silent {
+            records[*car].stretches[0].frames[*at..*at + 4_800].fill([0, 0]);
+        }
+        Run {
+            cars: 3,
+            records,
+            music: Span { from_s: 50.1, to_s: 51.9 },
+            pauses: Vec::new(),
+            music_has_silence: false,
+            controls_sent: 4,
+            controls_applied: 4,
+        }
+    }
+
+    #[test]
+    fn a_run_in_step_is_ok_and_is_told_in_one_line() {
+        let report = run(&[]).judge().unwrap();
+        let line = serde_json::to_string(&report).unwrap();
+        let expected = concat!(
+            r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"#,
+            r#""controls_sent":4,"controls_applied":4,"ok":true}"#
+        );
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn one_silent_car_a_late_one_and_a_lost_control_are_each_not_ok() {
+        let report = run(&[(1, 48_000)]).judge().unwrap();
+        assert!(!report.ok && (report.silence_ms - 100.0).abs() < 0.1, "{report:?}");
+        let mut late = run(&[]);
+        late.records[2].stretches[0].starts_s += 0.025;
+        let report = late.judge().unwrap();
+        assert!(!report.ok && (report.offset_ms.max - 25.0).abs() < 0.1, "{report:?}");
+        assert!(!Run { controls_applied: 3, ..run(&[]) }.judge().unwrap().ok);
+        let nothing = Run { records: Vec::new(), ..run(&[]) }.judge().unwrap();
+        assert!(!nothing.ok, "nothing heard is not ok: {nothing:?}");
+    }
+
+    #[test]
+    fn a_commanded_pause_and_a_rest_that_is_in_the_music_are_no_fault() {
+        let all = [(0, 48_000), (1, 48_000), (2, 48_000)];
+        assert!(!run(&all).judge().unwrap().ok);
+        let pauses = vec![Span { from_s: 50.95, to_s: 51.15 }];
+        assert!(Run { pauses, ..run(&all) }.judge().unwrap().ok);
+        assert!(Run { music_has_silence: true, ..run(&all) }.judge().unwrap().ok);
+        assert!(!Run { music_has_silence: true, ..run(&all[..1]) }.judge().unwrap().ok);
+    }
+}

@@ -1,0 +1,53 @@
+//! What crosses between the API and the loop that runs the core.
+
+use crate::core::id::EntryId;
+use crate::core::playlist::Track;
+use crate::core::request::{Command, Done, HistoryEntry, LibraryProblem, LibraryTrack, OutputInfo, Query, Refusal};
+use tokio::sync::oneshot;
+
+/// A request and the place for its answer. A dropped `reply` is told to the caller as a failure.
+#[derive(Debug)]
+pub struct Call {
+    pub request: Request,
+    pub reply: oneshot::Sender<Result<Answer, Refusal>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    Command(Command),
+    Query(Query),
+}
+
+/// What a request is answered with: each kind of request has one kind of answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// To every [`Command`].
+    Done(Done),
+    /// To [`Query::LibraryScan`]: it goes on in the background.
+    Started,
+    /// To [`Query::LibrarySearch`].
+    Tracks(Vec<LibraryTrack>),
+    /// To [`Query::LibraryProblems`].
+    Problems(Vec<LibraryProblem>),
+    /// To [`Query::Outputs`].
+    Outputs(Vec<OutputInfo>),
+    /// To [`Query::History`], the newest first.
+    History(Vec<HistoryEntry>),
+    /// To [`Query::Config`].
+    Config(serde_json::Value),
+}
+
+/// The playlist as it is shown, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Queue {
+    /// The same as `Status::queue_revision` had when this was taken.
+    pub revision: u64,
+    pub entries: Vec<QueueEntry>,
+}
+
+/// One place in the playlist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueEntry {
+    pub id: EntryId,
+    pub track: Track,
+}

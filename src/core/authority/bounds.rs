@@ -1,0 +1,64 @@
+//! What a change may say at all, before anyone asks whether it counts.
+
+use crate::core::changes::{Action, Change};
+use crate::core::clock::ConvoyTime;
+use crate::core::convoy::Snapshot;
+use crate::core::playlist::Track;
+
+/// How far ahead of the convoy a member's clock may be: so far that only nonsense is refused, as hybrid time heals the rest.
+const AHEAD_MAX_US: i64 = 24 * 3_600 * 1_000_000;
+/// No track and no position is longer than a week.
+const POSITION_MAX_US: i64 = 7 * AHEAD_MAX_US;
+/// Authority does not pass this often between two meetings.
+const TERM_AHEAD_MAX: u64 = 1_000_000;
+/// Numbers that JavaScript holds exactly.
+const SEQUENCE_MAX: u64 = 1 << 53;
+/// Longest title, artist, album or address, in bytes.
+const TEXT_BYTES_MAX: usize = 4_096;
+/// Authors that a convoy remembers; each costs memory for ever.
+pub(super) const AUTHORS_MAX: usize = 4_096;
+
+/// Whether `change` is within bounds.
+///
+/// # Errors
+/// What is wrong with it, in words for its author.
+pub(super) fn check(change: &Change, snapshot: &Snapshot, now: ConvoyTime) -> Result<(), String> {
+    let latest = now + AHEAD_MAX_US;
+    if change.id.sequence == 0 || change.id.sequence > SEQUENCE_MAX {
+        return Err(format!("a change's sequence number counts from 1 to {SEQUENCE_MAX}"));
+    }
+    if change.hlc.time_us > latest.0 {
+        return Err("the change is dated more than a day ahead of the convoy's time; probe the clock first".into());
+    }
+    if change.term.0 > snapshot.term.0.saturating_add(TERM_AHEAD_MAX) {
+        return Err(format!("term {} cannot be: the convoy is at {}", change.term.0, snapshot.term.0));
+    }
+    if !snapshot.versions.knows_author(&change.id.device) && snapshot.versions.authors() >= AUTHORS_MAX {
+        return Err(format!(
+            "{AUTHORS_MAX} devices have changed this convoy, which is all that it remembers; found a new one"
+        ));
+    }
+    if let Some(anchor) = change.action.anchor() {
+        if anchor.at > latest || anchor.at.0 < 0 {
+            return Err("the control would take effect outside the convoy's time".into());
+        }
+        if !(0..=POSITION_MAX_US).contains(&anchor.position_us) {
+            return Err("the position must be from 0 to a week, in microseconds".into());
+        }
+    }
+    if let Action::Add { track, .. } = &change.action {
+        check_track(track)?;
+    }
+    Ok(())
+}
+
+fn check_track(track: &Track) -> Result<(), String> {
+    let texts = [Some(&track.title), Some(&track.artist), Some(&track.album), track.url.as_ref()];
+    if texts.into_iter().flatten().any(|text| text.len() > TEXT_BYTES_MAX) {
+        return Err(format!("a track's title, artist, album and address have at most {TEXT_BYTES_MAX} bytes each"));
+    }
+    if track.duration_us.is_some_and(|us| !(1..=POSITION_MAX_US).contains(&us)) {
+        return Err("a track's length must be from 1 microsecond to a week".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! The authority of one convoy: it orders the changes, keeps convoy time and says who is there. The server runs it.
+//!
+//! Two kinds of member meet here: those of the own dialect, to whom changes go as they are, and today's phones, for whom
+//! [`phone`] and [`news`] translate.
+
+mod bounds;
+mod clock;
+mod news;
+mod phone;
+mod roster;
+#[cfg(test)]
+mod tests;
+mod whole_list;
+
+pub use clock::{AuthorityClock, KeptClock};
+pub use news::PhoneNews;
+pub use phone::{PhoneRequest, device_of};
+pub use roster::{ConnectionId, Newcomer, SEATS_MAX, Seat};
+
+use super::changes::{Action, Change, Hlc, Verdict};
+use super::clock::{ConvoyTime, MonoTime};
+use super::convoy::Snapshot;
+use super::id::DeviceId;
+use super::io::{ClockClaim, Dialect};
+use super::status::Member;
+use news::Phones;
+use roster::Roster;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// The moment at which something happens; phones date things by wall clocks, so both are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    pub mono: MonoTime,
+    /// Milliseconds since 1970.
+    pub unix_ms: i64,
+}
+
+/// Something to be done.
+#[must_use]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Make this durable before any later output goes out.
+    Record(Box<Recorded>),
+    Send {
+        to: Vec<ConnectionId>,
+        message: Message,
+    },
+    /// End this connection: the same device has come in by another.
+    Dismiss(ConnectionId),
+}
+
+/// What members are told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    Change(Box<Change>),
+    Members(Vec<Member>),
+    State(Box<Snapshot>),
+    Phone(Box<PhoneNews>),
+}
+
+/// A change as it was decided, enough to decide it again in the same way after a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub change: Change,
+    pub verdict: Verdict,
+    /// Convoy time of the decision.
+    pub at: ConvoyTime,
+}
+
+/// What is kept of a convoy, together with the changes recorded since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    pub snapshot: Snapshot,
+    pub clock: KeptClock,
+    pub members: Vec<Member>,
+}
+
+/// The authority of one convoy.
+#[derive(Debug)]
+pub struct Authority {
+    snapshot: Snapshot,
+    clock: AuthorityClock,
+    hlc: Hlc,
+    roster: Roster,
+    phones: Phones,
+    outputs: VecDeque<Output>,
+}
+
+/// More changes than this at once reach members as one new state.
+const CHANGES_SINGLY_MAX: usize = 16;
+
+impl Authority {
+    /// Begins a convoy, or continues it; `boot` names the machine's boot. Follow with [`Self::replay`] of what was recorded since.
+    #[must_use]
+    pub fn new(kept: Option<Kept>, boot: Option<&str>, now: MonoTime) -> Self {
+        let clock = AuthorityClock::new(kept.as_ref().map(|k| &k.clock), boot, now);
+        let (snapshot, members) = kept.map(|k| (k.snapshot, k.members)).unwrap_or_default();
+        let hlc = Hlc { time_us: clock.convoy(now).0, count: 0 };
+        let roster = Roster::remembering(members);
+        Self { snapshot, clock, hlc, roster, phones: Phones::default(), outputs: VecDeque::new() }
+    }
+
+    /// Takes in again what was decided before a restart.
+    pub fn replay(&mut self, recorded: &Recorded, now: MonoTime) {
+        self.clock.raise(recorded.at, now);
+        self.snapshot.advance(recorded.at);
+        if matches!(recorded.verdict, Verdict::Applied | Verdict::Superseded { .. }) {
+            self.apply(&recorded.change);
+        }
+    }
+
+    /// What to keep for the next start.
+    #[must_use]
+    pub fn kept(&self, boot: Option<&str>, now: MonoTime) -> Kept {
+        Kept { snapshot: self.snapshot.clone(), clock: self.clock.kept(boot, now), members: self.roster.members() }
+    }
+
+    /// Goes on from a state that another authority, or the disk, has: what was done here since is void.
+    pub fn restore(&mut self, other: Self, now: Now) {
+        self.snapshot = other.snapshot;
+        self.hlc = self.hlc.merge(other.hlc);
+        self.outputs.clear();
+        let state = Message::State(Box::new(self.snapshot.clone()));
+        self.send(self.roster.speaking(Dialect::Jamz), state);
+        self.tell_members();
+        self.reset_phones(now);
+    }
+
+    /// Continues the clock of an authority that is gone.
+    pub fn inherit_clock(&mut self, offset_us: i64) {
+        self.clock.inherit(offset_us);
+    }
+
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &AuthorityClock {
+        &self.clock
+    }
+
+    #[must_use]
+    pub fn members(&self) -> Vec<Member> {
+        self.roster.members()
+    }
+
+    /// How many members are connected.
+    #[must_use]
+    pub fn seated(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// The connections of all members.
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionId> {
+        [Dialect::Jamz, Dialect::Backend].into_iter().flat_map(|dialect| self.roster.speaking(dialect)).collect()
+    }
+
+    #[must_use]
+    pub fn seat(&self, connection: &ConnectionId) -> Option<&Seat> {
+        self.roster.get(connection)
+    }
+
+    /// The lead that a control needs to reach the slowest member in time, in microseconds.
+    #[must_use]
+    pub fn lead_us(&self) -> i64 {
+        self.roster.lead_us()
+    }
+
+    /// Where a signal of `from` goes: to one device, or to all others.
+    #[must_use]
+    pub fn addressees(&self, from: &ConnectionId, to: Option<&DeviceId>) -> Vec<ConnectionId> {
+        self.roster.addressees(from, to)
+    }
+
+    /// A member comes in. Answer it with [`Self::snapshot`] and [`Self::members`]; a phone gets its own greeting as output.
+    ///
+    /// # Errors
+    /// Why it cannot, in words for the member.
+    pub fn handle_join(&mut self, newcomer: Newcomer, claim: Option<ClockClaim>, now: Now) -> Result<(), String> {
+        let (connection, dialect) = (newcomer.connection.clone(), newcomer.dialect);
+        if dialect == Dialect::Jamz && phone::is_phone(&newcomer.device) {
+            return Err("device ids that begin with `phone:` are given by the server".into());
+        }
+        let former = self.roster.seat(newcomer)?;
+        if dialect == Dialect::Jamz {
+            self.clock.settle(claim, now.mono);
+        }
+        self.snapshot.advance(self.clock.convoy(now.mono));
+        if let Some(former) = former {
+            self.outputs.push_back(Output::Dismiss(former));
+        }
+        self.greet(&connection, now);
+        self.tell_members();
+        self.tell_phones(now);
+        Ok(())
+    }
+
+    /// A member goes (`lost` false) or its connection ended (`lost` true).
+    pub fn handle_leave(&mut self, connection: &ConnectionId, lost: bool, now: Now) {
+        if self.roster.unseat(connection, lost).is_some() {
+            self.tell_members();
+            self.tell_phones(now);
+        }
+    }
+
+    /// A member's own change. The verdict is final, once what was recorded is durable.
+    ///
+    /// # Errors
+    /// Why it cannot be considered at all, in words for the member.
+    pub fn handle_change(&mut self, connection: &ConnectionId, change: Change, now: Now) -> Result<Verdict, String> {
+        let seat = self.roster.get(connection).ok_or("join the convoy first (`jamz-join`)")?;
+        if change.id.device != seat.device {
+            return Err(format!("this connection is {}'s and cannot speak for {}", seat.device, change.id.device));
+        }
+        if change.user.as_ref().is_some_and(|user| *user != seat.user) {
+            return Err(format!("this connection is {}'s; the change names another user", seat.user));
+        }
+        let at = self.clock.convoy(now.mono);
+        bounds::check(&change, &self.snapshot, at)?;
+        let verdict = self.decide(&change, now);
+        match &verdict {
+            Verdict::Applied | Verdict::Superseded { .. } => {
+                let mut others = self.roster.speaking(Dialect::Jamz);
+                others.retain(|other| other != connection);
+                self.send(others, Message::Change(Box::new(change)));
+            }
+            // Its author holds something that is not so.
+            Verdict::Refused { .. } => {
+                let state = Message::State(Box::new(self.snapshot.clone()));
+                self.send(vec![connection.clone()], state);
+            }
+            Verdict::Duplicate => {}
+        }
+        self.tell_phones(now);
+        Ok(verdict)
+    }
+
+    /// A member probed the clock; it says how long its last probe took.
+    pub fn handle_round_trip(&mut self, connection: &ConnectionId, round_trip_us: i64) {
+        self.roster.note_round_trip(connection, round_trip_us);
+    }
+
+    /// The time that [`Self::poll_timeout`] named has come.
+    pub fn handle_wake(&mut self, now: Now) {
+        self.tell_phones(now);
+    }
+
+    /// What is to be done, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Self::handle_wake`]; never while nobody needs it.
+    #[must_use]
+    pub fn poll_timeout(&self, now: MonoTime) -> Option<MonoTime> {
+        self.phones_due(now)
+    }
+
+    /// Decides a change and records it.
+    fn decide(&mut self, change: &Change, now: Now) -> Verdict {
+        let at = self.clock.convoy(now.mono);
+        self.snapshot.advance(at);
+        let removed = match &change.action {
+            Action::Remove { entry } => self.snapshot.playlist.track(entry).map(|track| track.id.clone()),
+            _ => None,
+        };
+        let verdict = self.apply(change);
+        if verdict == Verdict::Applied {
+            self.phones.note_edit(change, removed, now.mono);
+        }
+        if verdict != Verdict::Duplicate {
+            let recorded = Recorded { change: change.clone(), verdict: verdict.clone(), at };
+            self.outputs.push_back(Output::Record(Box::new(recorded)));
+        }
+        verdict
+    }
+
+    fn apply(&mut self, change: &Change) -> Verdict {
+        let verdict = self.snapshot.apply(change);
+        if matches!(verdict, Verdict::Applied | Verdict::Superseded { .. }) {
+            self.hlc = self.hlc.merge(change.hlc);
+            self.snapshot.term = self.snapshot.term.max(change.term);
+        }
+        verdict
+    }
+
+    fn tell_members(&mut self) {
+        let to = self.roster.speaking(Dialect::Jamz);
+        self.send(to, Message::Members(self.roster.members()));
+    }
+
+    fn send(&mut self, to: Vec<ConnectionId>, message: Message) {
+        if !to.is_empty() {
+            self.outputs.push_back(Output::Send { to, message });
+        }
+    }
+}

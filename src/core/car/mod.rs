@@ -1,0 +1,312 @@
+//! One car: takes in what happens, keeps the convoy's state, and says what to do. Everything a car decides, it decides here.
+
+mod backend;
+mod commands;
+mod own;
+mod plan;
+mod server;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use super::changes::{Change, Hlc};
+use super::clock::{ClockMap, ConvoyTime, Estimator, MonoTime, SlewedClock};
+use super::convoy::{LEAD_MIN_US, Snapshot};
+use super::id::{ConvoyId, DeviceId, UserId};
+use super::io::{AudioCommand, Dialect, Input, Notice, Output, Saved};
+use super::status::{ActiveSync, AudioStatus, LibraryStatus, Member};
+use super::tiers::Tiers;
+use backend::Backend;
+use own::Own;
+use plan::Planner;
+use std::collections::VecDeque;
+
+/// Who this car is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub device: DeviceId,
+    pub user: UserId,
+    /// As people call the car.
+    pub name: String,
+    pub version: String,
+}
+
+/// What the car starts from.
+#[derive(Debug, Clone)]
+pub struct Start {
+    pub identity: Identity,
+    /// The convoy that the configuration names, if it does.
+    pub convoy: Option<ConvoyId>,
+    /// Whether a server is configured: then the car waits a little for it before it plays alone.
+    pub has_server: bool,
+    pub saved: Option<Saved>,
+    /// Own changes that no authority has acknowledged, in order.
+    pub pending: Vec<Change>,
+    /// Whether the machine has not rebooted since `saved`: then its clock still holds.
+    pub same_boot: bool,
+}
+
+/// Where convoy time comes from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TimeBase {
+    /// Not known yet, and worth waiting for until then.
+    Awaited { until: MonoTime },
+    /// Made up by this car, which has met no other.
+    Own,
+    /// The convoy's, measured or held over.
+    Convoy,
+}
+
+/// The link to the server as the core knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down,
+    /// Connected; asked to be taken in.
+    Joining(Dialect),
+    Joined(Dialect),
+}
+
+/// A car's core. See the module above for its one law.
+#[derive(Debug)]
+pub struct Car {
+    me: Identity,
+    convoy: Option<ConvoyId>,
+    state: Snapshot,
+    hlc: Hlc,
+    members: Vec<Member>,
+
+    link: Link,
+    tiers: Tiers,
+    estimator: Estimator,
+    clock: SlewedClock,
+    base: TimeBase,
+    next_probe: MonoTime,
+    server_lead_us: i64,
+
+    own: Own,
+    backend: Backend,
+    planner: Planner,
+    audio: AudioStatus,
+    library: LibraryStatus,
+    volume: f64,
+    ducked: bool,
+    queue_revision: u64,
+
+    /// Commands that wait for convoy time to be known.
+    waiting: VecDeque<Input>,
+    dirty_since: Option<MonoTime>,
+    remembered: MonoTime,
+    last_known: Option<ClockMap>,
+    outputs: VecDeque<Output>,
+}
+
+/// A server that is configured gets so long to answer before the car plays alone.
+const AWAIT_US: i64 = 3_000_000;
+/// Exchanges that make a clock good enough to play by.
+const PROBES_ENOUGH: usize = 6;
+const PROBE_FAST_US: i64 = 40_000;
+const PROBE_US: i64 = 500_000;
+const PROBES_FAST: usize = 12;
+/// State is kept so long after it changed, at the latest,
+const REMEMBER_SOON_US: i64 = 1_000_000;
+/// and so often while music plays, so that it resumes near where it was.
+const REMEMBER_PLAYING_US: i64 = 15_000_000;
+const WAITING_MAX: usize = 64;
+/// How much quieter the music is while someone speaks (-15 dB).
+const DUCK_GAIN: f64 = 0.178;
+
+impl Car {
+    #[must_use]
+    pub fn new(start: Start, now: MonoTime) -> Self {
+        let Start { identity, convoy, has_server, saved, pending, same_boot } = start;
+        let saved = saved.filter(|saved| convoy.is_none() || saved.convoy == convoy);
+        let held = saved.as_ref().and_then(|saved| saved.clock).filter(|_| same_boot);
+        let base = match held {
+            Some(_) => TimeBase::Convoy,
+            None if has_server => TimeBase::Awaited { until: now + AWAIT_US },
+            None => TimeBase::Own,
+        };
+        let own_zero = saved.as_ref().map_or(ConvoyTime(0), |saved| saved.at);
+        let map = held.unwrap_or(ClockMap { mono0: now, convoy0: own_zero, rate: 0.0 });
+        let mut car = Self {
+            convoy: convoy.or_else(|| saved.as_ref().and_then(|saved| saved.convoy.clone())),
+            own: Own::new(identity.device.clone(), saved.as_ref().map_or(0, |saved| saved.sequence), pending),
+            me: identity,
+            volume: saved.as_ref().map_or(0.8, |saved| saved.volume),
+            hlc: Hlc::default(),
+            state: saved.map(|saved| saved.snapshot).unwrap_or_default(),
+            members: Vec::new(),
+            link: Link::Down,
+            tiers: Tiers::default(),
+            estimator: Estimator::default(),
+            clock: SlewedClock::continued(map),
+            base,
+            next_probe: now,
+            server_lead_us: LEAD_MIN_US,
+            backend: Backend::default(),
+            planner: Planner::default(),
+            audio: AudioStatus::default(),
+            library: LibraryStatus::default(),
+            ducked: false,
+            queue_revision: 1,
+            waiting: VecDeque::new(),
+            dirty_since: None,
+            remembered: now,
+            last_known: None,
+            outputs: VecDeque::new(),
+        };
+        for change in car.own.stored_changes() {
+            // Those that the saved state knows already change nothing.
+            let _ = car.state.apply_alone(&change);
+        }
+        car.recall_time();
+        car.say_volume();
+        car.refresh(now);
+        car
+    }
+
+    /// Takes in one thing that happened at `now`. Drain `poll_output` afterwards.
+    pub fn handle(&mut self, input: Input, now: MonoTime) {
+        match input {
+            Input::Command { .. } if !self.time_known() || !self.waiting.is_empty() => self.defer(input),
+            Input::Command { request, command } => self.handle_command(request, command, now),
+            Input::Server(event) => self.handle_server(event, now),
+            Input::Stored(id) => self.handle_stored(&id, now),
+            Input::NotStored { change, problem } => self.own.handle_not_stored(&change, &problem),
+            Input::Track(event) => self.handle_track(event),
+            Input::Audio(status) => self.audio = status,
+            Input::Library(status) => self.handle_library(status),
+            Input::WallClock { unix_us, synchronized } => self.handle_wall_clock(unix_us, synchronized, now),
+            Input::Wake => {}
+        }
+        self.refresh(now);
+    }
+
+    /// The daemon ends: what is to be kept is kept now.
+    pub fn handle_stop(&mut self, now: MonoTime) {
+        self.outputs.push_back(Output::Remember(Box::new(self.saved(now))));
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call `handle(Wake)` if nothing else happens before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoTime> {
+        let probe = (self.link != Link::Down).then_some(self.next_probe);
+        let awaited = match self.base {
+            TimeBase::Awaited { until } => Some(until),
+            _ => None,
+        };
+        let remember = self.dirty_since.map(|since| since + REMEMBER_SOON_US);
+        let remember_playing = self.is_playing_planned().then_some(self.remembered + REMEMBER_PLAYING_US);
+        [
+            probe,
+            awaited,
+            remember,
+            remember_playing,
+            self.own.poll_timeout(),
+            self.tiers.poll_timeout(),
+            self.next_roll(),
+            self.backend.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Convoy time at `now` as this car has it.
+    fn convoy_now(&self, now: MonoTime) -> ConvoyTime {
+        self.clock.map().map_or(ConvoyTime(now.0), |map| map.convoy(now))
+    }
+
+    /// A change made now is later than everything in the state that was restored.
+    fn recall_time(&mut self) {
+        let latest = self.state.timeline.last().map(|stamped| stamped.stamp.hlc);
+        let controlled = self.state.controlled.as_ref().map(|stamp| stamp.hlc);
+        let own = self.own.latest();
+        self.hlc = [latest, controlled, own].into_iter().flatten().fold(self.hlc, Hlc::merge);
+    }
+
+    fn time_known(&self) -> bool {
+        !matches!(self.base, TimeBase::Awaited { .. })
+    }
+
+    fn defer(&mut self, input: Input) {
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(input);
+        } else if let Input::Command { request, .. } = input {
+            let problem = super::request::Refusal::Failed("too many commands wait for the convoy's clock".into());
+            self.outputs.push_back(Output::Reply { request, result: Err(problem) });
+        }
+    }
+
+    /// Everything that follows from the state as it is now; called after every input.
+    fn refresh(&mut self, now: MonoTime) {
+        if let TimeBase::Awaited { until } = self.base
+            && now >= until
+        {
+            self.base = TimeBase::Own;
+        }
+        self.run_waiting(now);
+        self.probe_when_due(now);
+        self.decide_tier(now);
+        self.advance(now);
+        self.tick_backend(now);
+        self.settle_own(now);
+        self.replan(now);
+        self.say_clock();
+        self.remember_when_due(now);
+    }
+
+    /// Commands that waited are done one after the other, as if each had been given after the one before was answered.
+    fn run_waiting(&mut self, now: MonoTime) {
+        while self.time_known() && self.own.is_idle() {
+            let Some(Input::Command { request, command }) = self.waiting.pop_front() else { break };
+            self.handle_command(request, command, now);
+        }
+    }
+
+    fn decide_tier(&mut self, now: MonoTime) {
+        let Some(active) = self.tiers.decide(now) else { return };
+        let notice = match active {
+            ActiveSync::Socket => Notice::BackOnline,
+            ActiveSync::Webrtc => Notice::MeshMode,
+            ActiveSync::Offline => {
+                let reason = self.tiers.connection(std::collections::BTreeMap::new(), None).reason;
+                Notice::OfflineMode { reason }
+            }
+        };
+        self.outputs.push_back(Output::Notice(notice));
+    }
+
+    fn say_clock(&mut self) {
+        let map = self.clock.map().filter(|_| self.time_known());
+        if map != self.last_known {
+            self.last_known = map;
+            self.outputs.push_back(Output::Audio(AudioCommand::Clock(map)));
+        }
+    }
+
+    fn say_volume(&mut self) {
+        let level = if self.ducked { self.volume * DUCK_GAIN } else { self.volume };
+        self.outputs.push_back(Output::Audio(AudioCommand::Volume(level)));
+    }
+
+    /// Marks the state as worth keeping.
+    fn touch(&mut self, now: MonoTime) {
+        self.dirty_since.get_or_insert(now);
+    }
+
+    fn remember_when_due(&mut self, now: MonoTime) {
+        let changed = self.dirty_since.is_some_and(|since| now - since >= REMEMBER_SOON_US);
+        let playing = self.is_playing_planned() && now - self.remembered >= REMEMBER_PLAYING_US;
+        if changed || playing {
+            self.outputs.push_back(Output::Remember(Box::new(self.saved(now))));
+            self.dirty_since = None;
+            self.remembered = now;
+        }
+    }
+}

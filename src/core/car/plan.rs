@@ -1,0 +1,173 @@
+//! From the timeline to what the audio path must play: which file, from when to when; and which files to have ready.
+
+use super::{Car, Link};
+use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::id::TrackId;
+use crate::core::io::{AudioCommand, Dialect, Notice, Output, Plan, Segment, Source, TrackEvent};
+use crate::core::playlist::Track;
+use crate::core::status::LibraryStatus;
+use crate::core::timeline::Anchor;
+use std::collections::BTreeMap;
+
+/// What is known of a track's file.
+#[derive(Debug, Clone)]
+enum File {
+    /// Asked for.
+    Awaited,
+    Ready {
+        source: Source,
+        gain_db: Option<f32>,
+    },
+    Missing,
+}
+
+/// Keeps the plan that was last told, and the files that plans need.
+#[derive(Debug, Default)]
+pub(super) struct Planner {
+    files: BTreeMap<TrackId, File>,
+    plan: Plan,
+}
+
+/// Tracks fetched and planned ahead of the current one.
+const AHEAD: usize = 3;
+/// Files remembered; the rest is asked for again when needed.
+const FILES_MAX: usize = 256;
+
+impl Car {
+    pub(super) fn handle_track(&mut self, event: TrackEvent) {
+        match event {
+            TrackEvent::Ready { track, source, duration_us, gain_db } => {
+                if let Some(duration_us) = duration_us {
+                    let learned = self.state.playlist.learn_duration(&track, duration_us);
+                    self.queue_revision += u64::from(learned);
+                    self.learn_loose_duration(&track, duration_us);
+                }
+                self.planner.files.insert(track, File::Ready { source, gain_db });
+            }
+            TrackEvent::Missing { track, problem } => {
+                self.outputs.push_back(Output::Notice(Notice::TrackSkipped { track: track.to_string(), problem }));
+                self.planner.files.insert(track, File::Missing);
+            }
+        }
+    }
+
+    /// A library that has other tracks than before may have what was missing.
+    pub(super) fn handle_library(&mut self, status: LibraryStatus) {
+        if status.tracks != self.library.tracks {
+            self.planner.files.retain(|_, file| !matches!(file, File::Missing));
+        }
+        self.library = status;
+    }
+
+    /// Moves the timeline on to `now`: the next track, where one has run out.
+    pub(super) fn advance(&mut self, now: MonoTime) {
+        let convoy_now = self.convoy_now(now);
+        if self.follows_backend() {
+            self.state.timeline.settle(convoy_now);
+        } else if self.state.advance(convoy_now) {
+            self.touch(now);
+            self.tell_backend_of_roll(now);
+        }
+    }
+
+    /// On today's backend the DJ says what comes next; a listener does not run ahead of him.
+    pub(super) fn follows_backend(&self) -> bool {
+        self.link == Link::Joined(Dialect::Backend)
+            && self.state.controller.as_ref().is_some_and(|controller| *controller != self.me.device)
+    }
+
+    /// When the current track runs out.
+    pub(super) fn next_roll(&self) -> Option<MonoTime> {
+        if !self.time_known() || self.follows_backend() {
+            return None;
+        }
+        let map = self.clock.map()?;
+        let current = self.state.timeline.from(ConvoyTime(i64::MIN)).next()?;
+        self.state.following(&current.anchor).map(|next| map.mono(next.at))
+    }
+
+    pub(super) fn is_playing_planned(&self) -> bool {
+        !self.planner.plan.segments.is_empty()
+    }
+
+    /// Tells the audio path when what it should play has changed, and asks for the files that it will need.
+    pub(super) fn replan(&mut self, now: MonoTime) {
+        let anchors = self.anchors_ahead(self.convoy_now(now));
+        self.ask_for_files(&anchors);
+        let segments = anchors
+            .iter()
+            .enumerate()
+            .filter(|(_, anchor)| anchor.playing)
+            .filter_map(|(i, anchor)| self.segment(anchor, anchors.get(i + 1)))
+            .collect();
+        let plan = Plan { segments };
+        if plan != self.planner.plan {
+            self.planner.plan = plan.clone();
+            self.outputs.push_back(Output::Audio(AudioCommand::Plan(plan)));
+        }
+    }
+
+    /// The current anchor, those already decided to come, and the tracks that follow by themselves.
+    fn anchors_ahead(&self, convoy_now: ConvoyTime) -> Vec<Anchor> {
+        let mut anchors: Vec<Anchor> = Vec::new();
+        for stamped in self.state.timeline.from(convoy_now) {
+            let until = Some(stamped.anchor.at);
+            self.roll_ahead(&mut anchors, until);
+            anchors.push(stamped.anchor.clone());
+        }
+        self.roll_ahead(&mut anchors, None);
+        anchors
+    }
+
+    fn roll_ahead(&self, anchors: &mut Vec<Anchor>, until: Option<ConvoyTime>) {
+        if self.follows_backend() {
+            return;
+        }
+        for _ in 0..AHEAD {
+            let next = anchors.last().and_then(|last| self.state.following(last));
+            let Some(next) = next.filter(|next| until.is_none_or(|until| next.at < until)) else { break };
+            anchors.push(next);
+        }
+    }
+
+    fn segment(&self, anchor: &Anchor, next: Option<&Anchor>) -> Option<Segment> {
+        let track = anchor.track.clone()?;
+        let (source, gain_db) = match self.planner.files.get(&track) {
+            Some(File::Ready { source, gain_db }) => (Some(source.clone()), *gain_db),
+            _ => (None, None),
+        };
+        Some(Segment {
+            entry: anchor.entry.clone(),
+            track,
+            source,
+            starts: anchor.at,
+            position_us: anchor.position_us,
+            ends: next.map(|next| next.at),
+            gain_db,
+        })
+    }
+
+    fn ask_for_files(&mut self, anchors: &[Anchor]) {
+        let mut wanted: Vec<Track> = anchors.iter().filter_map(|anchor| self.track_of(anchor)).collect();
+        let last = anchors.last().and_then(|anchor| anchor.entry.clone());
+        let mut next = last;
+        for _ in 0..AHEAD {
+            next = next.and_then(|entry| self.state.playlist.after(Some(&entry)).cloned());
+            wanted.extend(next.as_ref().and_then(|entry| self.state.playlist.track(entry)).cloned());
+        }
+        for track in wanted {
+            if !self.planner.files.contains_key(&track.id) {
+                if self.planner.files.len() >= FILES_MAX {
+                    self.planner.files.retain(|_, file| matches!(file, File::Awaited));
+                }
+                self.planner.files.insert(track.id.clone(), File::Awaited);
+                self.outputs.push_back(Output::Resolve(Box::new(track)));
+            }
+        }
+    }
+
+    pub(super) fn track_of(&self, anchor: &Anchor) -> Option<Track> {
+        let of_entry = anchor.entry.as_ref().and_then(|entry| self.state.playlist.track(entry));
+        of_entry.cloned().or_else(|| self.loose_track(anchor))
+    }
+}

@@ -1,0 +1,186 @@
+//! Tier 1 as the car sees it: joining, the clock's probes, the authority's changes and verdicts.
+
+use super::{Car, Link, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, TimeBase};
+use crate::core::changes::{Change, Verdict};
+use crate::core::clock::{MonoTime, Probe};
+use crate::core::convoy::Snapshot;
+use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
+use crate::core::status::{Member, MemberKind};
+
+impl Car {
+    pub(super) fn handle_server(&mut self, event: ServerEvent, now: MonoTime) {
+        match event {
+            ServerEvent::Up { dialect } => self.ask_to_join(dialect, now),
+            ServerEvent::Down { reason } => self.handle_down(&reason, now),
+            ServerEvent::Rejected { reason } => self.tiers.handle_lost(&reason),
+            ServerEvent::Joined { snapshot, members } => {
+                self.members = members;
+                self.link = Link::Joined(Dialect::Jamz);
+                self.take_over(*snapshot, now);
+                self.tiers.handle_joined(now);
+            }
+            ServerEvent::State(snapshot) => self.take_over(*snapshot, now),
+            ServerEvent::Change(change) => self.handle_change(&change, now),
+            ServerEvent::Acked { change, verdict } => self.handle_acked(&change, verdict, now),
+            ServerEvent::Members(members) => self.members = members,
+            ServerEvent::Probed { sent, received, server_received, server_sent, lead_us } => {
+                let probe = Probe { sent, received, reference_received: server_received, reference_sent: server_sent };
+                self.server_lead_us = lead_us;
+                self.handle_probe(&probe, now);
+            }
+            ServerEvent::Alive { sent, received } => self.tiers.handle_round_trip(received - sent, now),
+            ServerEvent::Backend { event, received } => self.handle_backend(event, received, now),
+        }
+    }
+
+    pub(super) fn ask_to_join(&mut self, dialect: Dialect, now: MonoTime) {
+        self.link = Link::Joining(dialect);
+        self.next_probe = now;
+        let Some(convoy) = self.convoy.clone() else { return };
+        match dialect {
+            Dialect::Jamz => {
+                let bound_us = self.estimator.bound_us(now).unwrap_or(i64::MAX);
+                let convoy_now = self.convoy_now(now);
+                let claim = (self.base == TimeBase::Convoy).then_some(ClockClaim { convoy: convoy_now, bound_us });
+                self.outputs.push_back(Output::Server(ServerCommand::Join {
+                    convoy,
+                    device: self.me.device.clone(),
+                    user: self.me.user.clone(),
+                    name: self.me.name.clone(),
+                    claim,
+                }));
+            }
+            Dialect::Backend => self.join_backend(convoy, now),
+        }
+    }
+
+    fn handle_down(&mut self, reason: &str, now: MonoTime) {
+        let was_joined = matches!(self.link, Link::Joined(_));
+        self.link = Link::Down;
+        self.tiers.handle_lost(reason);
+        for member in &mut self.members {
+            member.online = member.device == self.me.device.as_str();
+        }
+        if was_joined {
+            // The learned rate is kept, without the slew in progress.
+            if let Some(estimate) = self.estimator.estimate() {
+                self.clock.hold(estimate.map.rate, now);
+            }
+            self.touch(now);
+        }
+    }
+
+    /// The authority's state becomes ours; what was done here since counts on top of it.
+    fn take_over(&mut self, snapshot: Snapshot, now: MonoTime) {
+        let before = self.anchor_now(now);
+        self.state = snapshot;
+        self.recall_time();
+        self.replay_own(now);
+        self.queue_revision += 1;
+        self.touch(now);
+        self.announce_jump(before.as_ref(), now);
+    }
+
+    fn handle_change(&mut self, change: &Change, now: MonoTime) {
+        self.hlc = self.hlc.merge(change.hlc);
+        if change.id.device == self.me.device {
+            self.handle_acked(&change.id, Verdict::Applied, now);
+            return;
+        }
+        let verdict = self.apply(change, now);
+        if verdict != Verdict::Duplicate {
+            self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict });
+        }
+    }
+
+    fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
+        let overruled = !matches!(verdict, Verdict::Applied | Verdict::Duplicate);
+        self.settle(id, verdict);
+        if overruled {
+            // What was applied here ahead of the answer must go: the authority's whole state is asked for again.
+            if let Link::Joined(dialect) = self.link {
+                self.ask_to_join(dialect, now);
+                self.link = Link::Joined(dialect);
+            }
+        }
+    }
+
+    /// A change counts here. Alone, a car is its own authority.
+    pub(super) fn apply(&mut self, change: &Change, now: MonoTime) -> Verdict {
+        let before = self.anchor_now(now);
+        let verdict = match self.link {
+            Link::Joined(_) => self.state.apply(change),
+            _ => self.state.apply_alone(change),
+        };
+        if verdict == Verdict::Applied {
+            self.touch(now);
+            if change.action.anchor().is_some() {
+                self.announce_jump(before.as_ref(), now);
+            } else {
+                self.queue_revision += 1;
+            }
+        }
+        verdict
+    }
+
+    /// Tells those who show a position that it jumped.
+    fn announce_jump(&mut self, before: Option<&crate::core::timeline::Anchor>, now: MonoTime) {
+        let Some(last) = self.state.timeline.last() else { return };
+        let at = self.convoy_now(now).max(last.anchor.at);
+        let position_us = last.anchor.position_us(at);
+        let jumped = before.is_none_or(|before| {
+            before.track != last.anchor.track || (before.position_us(at) - position_us).abs() > 20_000
+        });
+        if jumped {
+            self.outputs.push_back(Output::Notice(Notice::Seeked { position_us }));
+        }
+    }
+
+    pub(super) fn anchor_now(&self, now: MonoTime) -> Option<crate::core::timeline::Anchor> {
+        self.state.timeline.at(self.convoy_now(now)).map(|stamped| stamped.anchor.clone())
+    }
+
+    fn handle_probe(&mut self, probe: &Probe, now: MonoTime) {
+        if !self.estimator.handle_probe(probe) {
+            return;
+        }
+        self.tiers.handle_round_trip(probe.round_trip_us(), now);
+        let Some(estimate) = self.estimator.estimate() else { return };
+        if self.base != TimeBase::Convoy && self.estimator.count() < PROBES_ENOUGH {
+            return;
+        }
+        self.clock.follow(&estimate, now);
+        self.base = TimeBase::Convoy;
+    }
+
+    pub(super) fn probe_when_due(&mut self, now: MonoTime) {
+        if self.link == Link::Down || now < self.next_probe {
+            return;
+        }
+        let pace_us = match self.link {
+            Link::Joined(Dialect::Jamz) if self.estimator.count() < PROBES_FAST => PROBE_FAST_US,
+            Link::Joined(Dialect::Backend) => 3_000_000,
+            _ => PROBE_US,
+        };
+        self.next_probe = now + pace_us;
+        if matches!(self.link, Link::Joined(_)) {
+            let round_trip_us = self.tiers.round_trip_us();
+            let bound_us = self.estimator.bound_us(now);
+            self.outputs.push_back(Output::Server(ServerCommand::Probe { round_trip_us, bound_us }));
+        }
+    }
+
+    /// The members, at least this car itself.
+    pub(super) fn members_shown(&self) -> Vec<Member> {
+        if !self.members.is_empty() {
+            return self.members.clone();
+        }
+        vec![Member {
+            device: self.me.device.to_string(),
+            user: self.me.user.to_string(),
+            name: self.me.name.clone(),
+            online: true,
+            kind: MemberKind::Car,
+        }]
+    }
+}

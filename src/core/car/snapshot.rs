@@ -1,0 +1,86 @@
+//! What a car shows of itself, and what it keeps for its next start.
+
+use super::{Car, Link, TimeBase};
+use crate::core::clock::MonoTime;
+use crate::core::id::EntryId;
+use crate::core::io::Saved;
+use crate::core::playlist::Track;
+use crate::core::status::{ChangeCounts, ClockStatus, NowPlaying, Status};
+use std::collections::BTreeMap;
+
+impl Car {
+    /// Everything that people and programs may want to know, at `now`.
+    #[must_use]
+    pub fn status(&self, now: MonoTime) -> Status {
+        let dialect = match self.link {
+            Link::Joined(dialect) | Link::Joining(dialect) => Some(dialect.as_str().to_owned()),
+            Link::Down => None,
+        };
+        Status {
+            version: self.me.version.clone(),
+            device: self.me.device.to_string(),
+            name: self.me.name.clone(),
+            convoy: self.convoy.as_ref().map(ToString::to_string),
+            controller: self.state.controller.as_ref().map(ToString::to_string),
+            is_controller: self.state.controller.as_ref() == Some(&self.me.device),
+            connection: self.tiers.connection(BTreeMap::new(), dialect),
+            members: self.members_shown(),
+            now_playing: self.now_playing(now),
+            queue_length: self.state.playlist.len(),
+            volume: self.volume,
+            ducked: self.ducked,
+            clock: self.clock_status(now),
+            audio: self.audio.clone(),
+            library: self.library.clone(),
+            changes: ChangeCounts { applied: self.state.versions.count(), pending: self.own.count() },
+            lead_us: self.lead_us(),
+            queue_revision: self.queue_revision,
+            taken_us: now.0,
+        }
+    }
+
+    /// The playlist in order.
+    pub fn queue(&self) -> impl Iterator<Item = (&EntryId, &Track)> {
+        self.state.playlist.entries()
+    }
+
+    fn now_playing(&self, now: MonoTime) -> NowPlaying {
+        let convoy_now = self.convoy_now(now);
+        let current = self.state.timeline.at(convoy_now).or_else(|| self.state.timeline.last());
+        let Some(anchor) = current.map(|stamped| &stamped.anchor) else { return NowPlaying::default() };
+        let track = self.track_of(anchor);
+        let end_us = track.as_ref().and_then(|track| track.duration_us).unwrap_or(i64::MAX);
+        NowPlaying {
+            playing: anchor.playing,
+            entry: anchor.entry.as_ref().map(ToString::to_string),
+            index: anchor.entry.as_ref().and_then(|entry| self.state.playlist.ids().position(|id| id == entry)),
+            position_us: anchor.position_us(convoy_now).min(end_us),
+            track,
+        }
+    }
+
+    fn clock_status(&self, now: MonoTime) -> ClockStatus {
+        let map = self.clock.map().filter(|_| self.time_known());
+        let bound_us = match self.link {
+            Link::Joined(crate::core::io::Dialect::Backend) => self.backend.bound_us(),
+            _ => self.estimator.bound_us(now),
+        };
+        ClockStatus {
+            synced: self.base == TimeBase::Convoy,
+            convoy_us: map.map(|map| map.convoy(now).0),
+            bound_us: bound_us.filter(|_| self.base == TimeBase::Convoy),
+            rate_ppm: map.map_or(0.0, |map| map.rate * 1e6),
+        }
+    }
+
+    pub(super) fn saved(&self, now: MonoTime) -> Saved {
+        Saved {
+            convoy: self.convoy.clone(),
+            snapshot: self.state.clone(),
+            clock: self.clock.map().filter(|_| self.base == TimeBase::Convoy),
+            at: self.convoy_now(now),
+            sequence: self.own.sequence(),
+            volume: self.volume,
+        }
+    }
+}

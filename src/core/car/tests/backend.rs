@@ -1,0 +1,176 @@
+//! A car on today's backend: wall clocks, whole lists, no acknowledgements.
+
+use super::*;
+use crate::core::backend::{BackendAction, BackendCommand, BackendEvent, Dated};
+
+/// The wall clock runs this far ahead of the monotonic one.
+const WALL_US: i64 = 1_760_000_000 * SECOND;
+
+fn connected() -> Bench {
+    let mut bench = Bench::new(in_convoy());
+    let unix_us = bench.now.0 + WALL_US;
+    bench.give(Input::WallClock { unix_us, synchronized: true });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench
+}
+
+fn dated(bench: &Bench, position_us: i64) -> Dated {
+    Dated { position_us, unix_ms: Some((bench.now.0 + WALL_US) / 1_000) }
+}
+
+fn say(bench: &mut Bench, event: BackendEvent) {
+    let received = bench.now;
+    bench.server(ServerEvent::Backend { event, received });
+}
+
+fn session(bench: &mut Bench, playlist: &[Track], playing: bool, position_us: i64) {
+    let event = BackendEvent::Session {
+        playlist: playlist.to_vec(),
+        current: playlist.first().cloned(),
+        controller: Some("socket-of-the-dj".into()),
+        playing,
+        dated: dated(bench, position_us),
+    };
+    say(bench, event);
+}
+
+fn said(bench: &Bench) -> Vec<BackendCommand> {
+    let command = |c: &ServerCommand| if let ServerCommand::Backend(said) = c { Some(said.clone()) } else { None };
+    bench.sent().into_iter().filter_map(command).collect()
+}
+
+fn position_us(bench: &Bench) -> i64 {
+    bench.status().now_playing.position_us
+}
+
+fn take(bench: &mut Bench) {
+    bench.command(Command::Take);
+    let ours = BackendEvent::Controller { socket_id: Some("our-socket".into()), user_id: UserId::new("ann").ok() };
+    say(bench, ours);
+}
+
+#[test]
+fn it_joins_by_the_backends_own_event_and_plays_what_plays() {
+    let mut bench = connected();
+    assert!(matches!(said(&bench).first(), Some(BackendCommand::JoinSession { .. })));
+    session(&mut bench, &[track("a", 100), track("b", 100)], true, 30 * SECOND);
+    bench.wait(SECOND);
+    assert!((position_us(&bench) - 31 * SECOND).abs() < 5_000);
+    assert_eq!(bench.queue(), ["a", "b"]);
+    assert_eq!(bench.plan.segments.len(), 1, "the DJ says what comes next");
+}
+
+#[test]
+fn the_web_clients_controls_are_followed() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100), track("b", 100)], true, 0);
+    let paused = dated(&bench, 12 * SECOND);
+    let control = |action, dated| BackendEvent::Control { action, track: None, track_id: None, dated };
+    say(&mut bench, control(BackendAction::Pause, paused));
+    assert!(bench.plan.segments.is_empty());
+    bench.wait(5 * SECOND);
+    assert_eq!(position_us(&bench), 12 * SECOND);
+    let played = dated(&bench, 50 * SECOND);
+    say(&mut bench, control(BackendAction::Play, played));
+    bench.wait(SECOND);
+    assert!((position_us(&bench) - 51 * SECOND).abs() < 5_000);
+    let changed = BackendEvent::TrackChanged { track: track("b", 100), autoplay: true, dated: dated(&bench, 0) };
+    say(&mut bench, changed);
+    assert_eq!(bench.status().now_playing.index, Some(1));
+}
+
+#[test]
+fn a_position_sync_corrects_real_drift_and_ignores_noise() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], true, 0);
+    bench.wait(5 * SECOND);
+    let sync = |bench: &mut Bench, position_us| {
+        let dated = dated(bench, position_us);
+        say(bench, BackendEvent::PositionSync { track_id: TrackId::new("a").ok(), dated });
+    };
+    sync(&mut bench, 5 * SECOND + 30_000);
+    assert!((position_us(&bench) - 5 * SECOND).abs() < 5_000);
+    sync(&mut bench, 5 * SECOND + 400_000);
+    assert!((position_us(&bench) - 5 * SECOND - 400_000).abs() < 5_000);
+}
+
+#[test]
+fn a_date_from_a_wrong_clock_counts_as_of_its_arrival() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], true, 0);
+    let ten_years_ahead =
+        Dated { position_us: 40 * SECOND, unix_ms: Some((bench.now.0 + WALL_US) / 1_000 + 315_360_000_000) };
+    say(
+        &mut bench,
+        BackendEvent::Control { action: BackendAction::Seek, track: None, track_id: None, dated: ten_years_ahead },
+    );
+    bench.wait(SECOND);
+    assert!((position_us(&bench) - 41 * SECOND).abs() < 5_000);
+}
+
+#[test]
+fn as_dj_it_says_what_the_web_client_expects() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 20), track("b", 100)], false, 0);
+    let denied = bench.command(Command::Play { entry: None });
+    assert!(matches!(bench.reply(denied), Some(Err(Refusal::Denied(_)))));
+    take(&mut bench);
+    assert!(bench.status().is_controller);
+    bench.command(Command::Play { entry: None });
+    let is_play = |c: &BackendCommand| matches!(c, BackendCommand::Control { action: BackendAction::Play, .. });
+    assert!(said(&bench).iter().any(is_play));
+    bench.wait(16 * SECOND);
+    let syncs = said(&bench).iter().filter(|c| matches!(c, BackendCommand::PositionSync { .. })).count();
+    assert_eq!(syncs, 3, "every 5 s");
+    bench.wait(6 * SECOND);
+    let rolled = |c: &BackendCommand| matches!(c, BackendCommand::TrackChange { track, autoplay: true, .. } if track.id.as_str() == "b");
+    assert!(said(&bench).iter().any(rolled), "at the end of a track the DJ says what comes next");
+    bench.command(Command::Seek { position_us: 50 * SECOND });
+    let is_seek = |c: &BackendCommand| matches!(c, BackendCommand::Control { action: BackendAction::Seek, dated, .. } if dated.position_us == 50 * SECOND);
+    assert!(said(&bench).iter().any(is_seek));
+}
+
+#[test]
+fn an_addition_that_another_client_overwrote_is_merged_and_written_again() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], false, 0);
+    bench.add(&[track("ours", 100)]);
+    say(&mut bench, BackendEvent::Playlist { tracks: vec![track("a", 100), track("theirs", 100)] });
+    assert_eq!(bench.queue(), ["a", "theirs", "ours"]);
+    let last = said(&bench)
+        .into_iter()
+        .rev()
+        .find_map(|c| if let BackendCommand::Playlist { tracks } = c { Some(tracks) } else { None });
+    assert_eq!(last.map(|tracks| tracks.len()), Some(3));
+    bench.wait(10 * SECOND);
+    say(&mut bench, BackendEvent::Playlist { tracks: vec![track("theirs", 100)] });
+    assert_eq!(bench.queue(), ["theirs"], "later removals by others count");
+}
+
+#[test]
+fn without_ntp_the_bound_says_so() {
+    let mut bench = Bench::new(in_convoy());
+    bench.give(Input::WallClock { unix_us: 5 * SECOND, synchronized: false });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    session(&mut bench, &[track("a", 100)], true, 30 * SECOND);
+    bench.wait(SECOND);
+    assert!(bench.status().clock.bound_us.unwrap() >= SECOND);
+    assert!((position_us(&bench) - 31 * SECOND).abs() < 5_000, "positions count as of their arrival");
+}
+
+#[test]
+fn what_was_done_alone_goes_out_when_the_backend_returns() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], false, 0);
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    bench.add(&[track("ours", 100)]);
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    session(&mut bench, &[track("a", 100), track("theirs", 100)], false, 0);
+    assert_eq!(bench.queue(), ["a", "ours", "theirs"], "the place that was meant is kept");
+    let last = said(&bench)
+        .into_iter()
+        .rev()
+        .find_map(|c| if let BackendCommand::Playlist { tracks } = c { Some(tracks) } else { None });
+    assert_eq!(last.map(|tracks| tracks.len()), Some(3));
+    assert_eq!(bench.status().changes.pending, 0);
+}

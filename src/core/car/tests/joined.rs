@@ -1,0 +1,151 @@
+//! A car in a convoy, over a server; and what it does when the server is not there.
+
+use super::*;
+
+#[test]
+fn a_control_is_durable_before_it_counts_or_leaves_the_car() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    bench.disk = false;
+    let added = bench.add(&[track("a", 10)]);
+    assert!(bench.queue().is_empty() && bench.changes_sent().is_empty());
+    let id = bench.car.own.next_id();
+    let first = crate::core::changes::ChangeId { sequence: id.sequence - 1, ..id };
+    bench.give(Input::Stored(first));
+    assert_eq!(bench.queue(), ["a"]);
+    assert_eq!(bench.changes_sent().len(), 1);
+    assert_eq!(bench.reply(added), None);
+    bench.ack_all(&Verdict::Applied);
+    assert_eq!(bench.reach(added), Some(Reach::Convoy));
+}
+
+#[test]
+fn what_the_server_did_not_acknowledge_is_sent_again_after_the_link_returns() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 7 * SECOND);
+    let added = bench.add(&[track("a", 10)]);
+    bench.server(ServerEvent::Down { reason: "cut".into() });
+    bench.wait(3 * SECOND);
+    assert_eq!(bench.reach(added), Some(Reach::Local));
+    assert_eq!(bench.status().changes.pending, 1);
+    bench.join(Snapshot::default(), 7 * SECOND);
+    assert_eq!(bench.changes_sent().len(), 2);
+    assert_eq!(bench.queue(), ["a"]);
+    bench.ack_all(&Verdict::Applied);
+    assert_eq!(bench.status().changes.pending, 0);
+}
+
+#[test]
+fn a_listener_is_denied_and_told_who_leads() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(led_by("other"), 0);
+    let played = bench.command(Command::Pause);
+    assert_eq!(bench.reach(played), Some(Reach::Convoy), "nothing plays, so nothing is to be paused");
+    bench.add(&[track("a", 10)]);
+    bench.ack_all(&Verdict::Applied);
+    let played = bench.command(Command::Play { entry: None });
+    assert!(matches!(bench.reply(played), Some(Err(Refusal::Denied(text))) if text.contains("other")));
+    bench.command(Command::Take);
+    bench.ack_all(&Verdict::Applied);
+    let played = bench.command(Command::Play { entry: None });
+    bench.ack_all(&Verdict::Applied);
+    assert_eq!(bench.reach(played), Some(Reach::Convoy));
+    assert!(bench.status().is_controller);
+}
+
+#[test]
+fn what_a_listener_plays_alone_is_superseded_on_return_and_shown() {
+    let mut bench = Bench::new(in_convoy());
+    let mut snapshot = led_by("other");
+    bench.join(snapshot.clone(), 0);
+    bench.add(&[track("a", 100)]);
+    bench.ack_all(&Verdict::Applied);
+    for change in bench.changes_sent() {
+        snapshot.apply(change);
+    }
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    let played = bench.command(Command::Play { entry: None });
+    assert_eq!(bench.reach(played), Some(Reach::Local));
+    assert_eq!(bench.plan.segments.len(), 1);
+    bench.join(snapshot, 0);
+    assert!(bench.plan.segments.is_empty());
+    assert!(bench.seen.iter().any(|output| matches!(output, Output::Notice(Notice::Superseded { .. }))));
+    assert_eq!(bench.status().changes.pending, 0);
+}
+
+#[test]
+fn what_the_server_overrules_is_undone_by_its_whole_state() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    let added = bench.add(&[track("a", 10)]);
+    let before = bench.sent().len();
+    bench.ack_all(&Verdict::Refused { reason: "the playlist is full".into() });
+    assert!(matches!(bench.reply(added), Some(Err(Refusal::Denied(_)))));
+    let asked = bench.sent().into_iter().skip(before).any(|command| matches!(command, ServerCommand::Join { .. }));
+    assert!(asked);
+    bench.server(ServerEvent::Joined { snapshot: Box::default(), members: Vec::new() });
+    assert!(bench.queue().is_empty());
+}
+
+#[test]
+fn a_car_is_silent_until_it_knows_the_convoys_time_and_commands_wait_for_it() {
+    let mut bench = Bench::new(in_convoy());
+    assert_eq!(bench.clock, None);
+    bench.server(ServerEvent::Up { dialect: Dialect::Jamz });
+    bench.server(ServerEvent::Joined { snapshot: Box::default(), members: Vec::new() });
+    bench.add(&[track("a", 10)]);
+    assert!(bench.changes_sent().is_empty() && bench.clock.is_none());
+    for _ in 0..PROBES_ENOUGH {
+        bench.probe(50 * SECOND);
+        bench.wait(PROBE_FAST_US);
+    }
+    let error = bench.clock.unwrap().convoy(bench.now) - ConvoyTime(bench.now.0 + 50 * SECOND);
+    assert!(error.abs() < 1_000, "{error} us");
+    assert_eq!(bench.changes_sent().len(), 1);
+}
+
+#[test]
+fn a_server_that_never_answers_does_not_keep_a_car_silent() {
+    let mut bench = Bench::new(in_convoy());
+    bench.add(&[track("a", 10)]);
+    bench.command(Command::Play { entry: None });
+    bench.wait(AWAIT_US + 1);
+    assert!(bench.clock.is_some());
+    assert_eq!(bench.plan.segments.len(), 1);
+}
+
+#[test]
+fn after_a_crash_the_car_plays_on_in_time_before_it_has_any_link() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 9 * SECOND);
+    bench.add(&[track("a", 1_000)]);
+    bench.command(Command::Play { entry: None });
+    bench.wait(20 * SECOND);
+    let saved = bench
+        .seen
+        .iter()
+        .rev()
+        .find_map(|o| if let Output::Remember(saved) = o { Some((**saved).clone()) } else { None })
+        .unwrap();
+    let position_us = bench.status().now_playing.position_us;
+    let again = Start { saved: Some(saved), same_boot: true, ..in_convoy() };
+    let mut restarted = Bench::new(again);
+    restarted.now = bench.now;
+    restarted.give(Input::Wake);
+    assert!((restarted.status().now_playing.position_us - position_us).abs() < 1_000);
+    assert!(restarted.clock.is_some());
+    let id = restarted.car.own.next_id();
+    assert!(id.sequence > 2, "sequence numbers are never used twice");
+}
+
+#[test]
+fn leaving_takes_the_music_and_the_playlist_of_the_convoy_away() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    bench.add(&[track("a", 100)]);
+    bench.command(Command::Play { entry: None });
+    bench.command(Command::Leave);
+    assert!(bench.plan.segments.is_empty() && bench.queue().is_empty());
+    assert!(bench.sent().contains(&&ServerCommand::Leave));
+    assert_eq!(bench.status().convoy, None);
+}

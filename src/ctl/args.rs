@@ -1,0 +1,167 @@
+//! The arguments of `jamzctl`: the one place that says which verbs there are. Help, man pages and completions come from here.
+
+use super::position::{Loudness, Position};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "jamzctl",
+    version,
+    about = "Controls a TrafficJamz head unit: the same music, at the same moment, in every car of a convoy",
+    after_help = "Exit status: 0 done, 1 failed, 2 wrong usage, 69 no head unit, 75 done here but not yet known to the convoy, \
+                  77 denied, 78 wrong configuration.",
+    max_term_width = 100
+)]
+pub(super) struct Arguments {
+    /// The bus of the head unit: system, session, or a D-Bus address
+    #[arg(long, global = true, value_name = "ADDRESS", default_value = "system")]
+    pub(super) bus: String,
+    /// Print JSON, as the man page describes it
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Show what plays, with whom, and how well
+    Status,
+    /// Show it live, until interrupted
+    Watch,
+    /// Go on, or play an entry of the queue from its start
+    Play {
+        /// Place in the queue, or an entry's id
+        entry: Option<String>,
+    },
+    /// Stop the music where it is
+    Pause,
+    /// Pause when playing, play when paused
+    Toggle,
+    /// Go to a position of the track
+    Seek {
+        /// 1:23, 83.5 (seconds), +10 or -10
+        #[arg(value_name = "POS", allow_hyphen_values = true)]
+        position: Position,
+    },
+    /// Go to the next track
+    Next,
+    /// Go to the previous track
+    Previous,
+    /// Show or set this car's loudness
+    Volume {
+        /// 0 to 100, +5 or -5 (percent)
+        #[arg(value_name = "LEVEL", allow_hyphen_values = true)]
+        level: Option<Loudness>,
+    },
+    /// Play quieter for as long as a call or the navigation speaks
+    Duck { switch: Switch },
+    /// Show or change the convoy's playlist
+    #[command(subcommand)]
+    Queue(QueueVerb),
+    /// Show or search the music of this car
+    #[command(subcommand)]
+    Library(LibraryVerb),
+    /// List the sound outputs that the configuration may name
+    Outputs,
+    /// Join a convoy
+    Join {
+        /// The convoy's id
+        convoy: String,
+    },
+    /// Leave the convoy
+    Leave,
+    /// Take control: this car is the DJ's from now on
+    Take,
+    /// Give control back
+    Release,
+    /// List the members of the convoy
+    Who,
+    /// List what was done, and what became of it, the newest first
+    History {
+        /// Most changes to list
+        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Show the configuration in force, or check a file
+    Config(ConfigArguments),
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Write the man pages into a folder
+    Man {
+        #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum QueueVerb {
+    /// Add tracks of the library, or addresses of audio files
+    Add {
+        /// Place in the queue, counted from 1; the end if not given
+        #[arg(long, value_name = "PLACE", value_parser = clap::value_parser!(u64).range(1..))]
+        at: Option<u64>,
+        /// Add every track that a search text finds, not only a single one
+        #[arg(long)]
+        all: bool,
+        /// A track's id or its beginning (8 hex digits or more), an http(s) address, or words to search for
+        #[arg(required = true, value_name = "TRACK")]
+        tracks: Vec<String>,
+    },
+    /// Remove entries
+    Remove {
+        /// Place in the queue, or an entry's id
+        #[arg(required = true, value_name = "ENTRY")]
+        entries: Vec<String>,
+    },
+    /// Move an entry
+    Move {
+        /// Place in the queue, or an entry's id
+        entry: String,
+        /// The place it shall have, counted from 1
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        place: u64,
+    },
+    /// List the entries
+    List,
+    /// Remove all entries
+    Clear,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LibraryVerb {
+    /// Index the music folders anew, in the background
+    Scan,
+    /// Find tracks by words of title, artist, album or path
+    Search {
+        /// Most tracks to list
+        #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        #[arg(required = true, value_name = "WORD")]
+        words: Vec<String>,
+    },
+    /// List files that cannot be used, and why
+    Problems,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(super) verb: Option<ConfigVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigVerb {
+    /// Check a configuration file without starting anything
+    Check {
+        #[arg(value_hint = clap::ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}

@@ -1,0 +1,200 @@
+//! COMMANDS: `jamzctl`, the head unit's command line, over D-Bus.
+
+mod args;
+mod check;
+mod failure;
+mod manual;
+mod out;
+mod position;
+mod resolve;
+mod show;
+mod style;
+mod table;
+mod text;
+mod watch;
+
+use crate::api::client::Client;
+use crate::core::id::ConvoyId;
+use crate::core::request::{Done, Reach};
+use args::{Arguments, ConfigVerb, LibraryVerb, QueueVerb, Switch, Verb};
+use clap::Parser;
+use failure::{Failure, LOCAL_ONLY, USAGE};
+use out::Out;
+use position::Position;
+use serde_json::json;
+use std::process::ExitCode;
+use style::Style;
+
+/// Does what the arguments say, and returns the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            let _ = told.print();
+            return ExitCode::from(if told.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    match start(arguments) {
+        Ok(code) => code,
+        Err(Failure { exit, sentence }) => {
+            complain(&sentence);
+            ExitCode::from(exit)
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
+    match arguments.verb {
+        Verb::Completions { shell } => manual::completions(shell).map(|()| ExitCode::SUCCESS),
+        Verb::Man { folder } => manual::write_pages(&folder).map(|()| ExitCode::SUCCESS),
+        Verb::Config(args::ConfigArguments { verb: Some(ConfigVerb::Check { file }) }) => Err(check::exec(&file)),
+        verb => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime =
+                runtime.map_err(|error| Failure::new(format!("this machine has no room to run in: {error}")))?;
+            let out = Out { json: arguments.json, style: Style::of_stdout() };
+            runtime.block_on(ask(&arguments.bus, verb, out))
+        }
+    }
+}
+
+/// The verbs that need a head unit.
+async fn ask(bus: &str, verb: Verb, out: Out) -> Result<ExitCode, Failure> {
+    if matches!(verb, Verb::Watch) {
+        watch::run(bus, out).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let client = Client::connect(bus).await?;
+    let done = match verb {
+        Verb::Play { entry: None } => client.play(None).await?,
+        Verb::Play { entry: Some(entry) } => {
+            let entry = resolve::entry(&client.queue().await?, &entry)?;
+            client.play(Some(&entry)).await?
+        }
+        Verb::Pause => client.pause().await?,
+        Verb::Toggle => client.toggle().await?,
+        Verb::Seek { position: Position::To { position_us } } => client.seek(position_us).await?,
+        Verb::Seek { position: Position::By { offset_us } } => client.seek_by(offset_us).await?,
+        Verb::Next => client.next().await?,
+        Verb::Previous => client.previous().await?,
+        Verb::Duck { switch } => client.duck(switch == Switch::On).await?,
+        Verb::Join { convoy } => {
+            let convoy = ConvoyId::new(convoy).map_err(|error| Failure::usage(error.to_string()))?;
+            client.join(&convoy).await?
+        }
+        Verb::Leave => client.leave().await?,
+        Verb::Take => client.take().await?,
+        Verb::Release => client.release().await?,
+        Verb::Queue(QueueVerb::List) => {
+            show_queue(&client, out).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Verb::Queue(verb) => change_queue(&client, verb).await?,
+        verb => {
+            inform(&client, verb, out).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    finish(&done, out)
+}
+
+/// The verbs that change nothing in the convoy.
+async fn inform(client: &Client, verb: Verb, out: Out) -> Result<(), Failure> {
+    match verb {
+        Verb::Status => {
+            let status = client.status().await?;
+            out.show(&status, |style| show::status::lines(&status, style).join("\n") + "\n")
+        }
+        Verb::Volume { level } => {
+            let mut volume = client.status().await?.volume;
+            let is_set = level.is_some();
+            if let Some(level) = level {
+                volume = level.from(volume);
+                client.set_volume(volume).await?;
+            }
+            let text = if is_set { String::new() } else { format!("{} %\n", (volume * 100.0).round()) };
+            out.show(&json!({"volume": volume}), |_| text)
+        }
+        Verb::Library(LibraryVerb::Scan) => {
+            client.library_scan().await?;
+            let text = "The library is being scanned; `jamzctl status` shows how far it is.\n";
+            out.show(&json!({"started": true}), |_| text.to_owned())
+        }
+        Verb::Library(LibraryVerb::Search { limit, words }) => {
+            let tracks = client.library_search(&words.join(" "), limit).await?;
+            out.show(&json!({"tracks": tracks}), |style| show::library::tracks(&tracks, style))
+        }
+        Verb::Library(LibraryVerb::Problems) => {
+            let problems = client.library_problems().await?;
+            out.show(&json!({"problems": problems}), |style| show::library::problems(&problems, style))
+        }
+        Verb::Outputs => {
+            let outputs = client.outputs().await?;
+            out.show(&json!({"outputs": outputs}), |style| show::library::outputs(&outputs, style))
+        }
+        Verb::Who => {
+            let status = client.status().await?;
+            out.show(&show::members::as_json(&status), |style| show::members::text(&status, style))
+        }
+        Verb::History { limit } => {
+            let history = client.history(limit).await?;
+            out.show(&json!({"history": history}), |style| show::history::text(&history, style))
+        }
+        _ => {
+            let config = client.config().await?;
+            out.show(&json!({"config": config}), |_| show::config::text(&config))
+        }
+    }
+}
+
+async fn show_queue(client: &Client, out: Out) -> Result<(), Failure> {
+    let (queue, status) = (client.queue().await?, client.status().await?);
+    out.show(&show::queue::as_json(&queue, &status), |style| show::queue::text(&queue, &status, style))
+}
+
+async fn change_queue(client: &Client, verb: QueueVerb) -> Result<Done, Failure> {
+    let index = |place: u64| usize::try_from(place - 1).unwrap_or(usize::MAX);
+    Ok(match verb {
+        QueueVerb::Add { at, all, tracks } => {
+            let mut additions = Vec::new();
+            for track in &tracks {
+                additions.extend(resolve::additions(client, track, all).await?);
+            }
+            client.queue_add(&additions, at.map(index)).await?
+        }
+        QueueVerb::Remove { entries } => {
+            // All are looked up before any is removed, so that the places are those that the person saw.
+            let queue = client.queue().await?;
+            let entries: Vec<_> = entries.iter().map(|text| resolve::entry(&queue, text)).collect::<Result<_, _>>()?;
+            let mut all = Done { changes: Vec::new(), reach: Reach::Convoy };
+            for entry in &entries {
+                let done = client.queue_remove(entry).await?;
+                all.changes.extend(done.changes);
+                if done.reach == Reach::Local {
+                    all.reach = Reach::Local;
+                }
+            }
+            all
+        }
+        QueueVerb::Move { entry, place } => {
+            let entry = resolve::entry(&client.queue().await?, &entry)?;
+            client.queue_move(&entry, index(place)).await?
+        }
+        QueueVerb::Clear | QueueVerb::List => client.queue_clear().await?,
+    })
+}
+
+fn finish(done: &Done, out: Out) -> Result<ExitCode, Failure> {
+    out.show(done, |_| String::new())?;
+    if done.reach == Reach::Local {
+        complain("kept here; the convoy is told when a link returns");
+        return Ok(ExitCode::from(LOCAL_ONLY));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn complain(sentence: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "jamzctl: {}", text::plain(sentence));
+}

@@ -1,0 +1,200 @@
+//! The daemon's configuration: which files it is read from, in which order, and what is said when something in them is wrong.
+
+use crate::core::id::ConvoyId;
+use crate::store::cache::CacheConfig;
+use crate::store::library::LibraryConfig;
+use crate::{api, audio, tier};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Everything that can be configured. Every key has a default; a file names only what differs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub car: Car,
+    pub convoy: Convoy,
+    pub server: tier::server::Config,
+    pub audio: audio::Config,
+    pub library: LibraryConfig,
+    pub cache: CacheConfig,
+    pub bus: api::Config,
+    pub paths: Paths,
+}
+
+/// Who this car is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Car {
+    /// As people call it; the machine's host name when it is not given.
+    pub name: Option<String>,
+}
+
+/// Which convoy to be in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Convoy {
+    /// Joined at every start; without it, the one that was last joined.
+    pub id: Option<ConvoyId>,
+}
+
+/// Where the daemon keeps its things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    pub state: PathBuf,
+    pub cache: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { state: "/var/lib/jamzd".into(), cache: "/var/cache/jamzd".into() }
+    }
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{}: {problem}", path.display())]
+    Unreadable { path: PathBuf, problem: String },
+    #[error("{}:{line}: {problem}", path.display())]
+    Wrong { path: PathBuf, line: usize, problem: String },
+}
+
+/// Folders that hold `jamzd.toml` and `jamzd.d/*.toml`, the vendor's first; what is read later overrides.
+pub const FOLDERS: [&str; 2] = ["/usr/lib/jamzd", "/etc/jamzd"];
+/// No configuration needs more.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Reads the configuration: of `file` alone (with `file.d/*.toml`, if there is such a folder), or of the system's folders.
+///
+/// # Errors
+/// [`ConfigError`] for the first thing that is wrong, with its file and line.
+pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    let files = match file {
+        Some(file) => with_drop_ins(file),
+        None => FOLDERS.iter().flat_map(|folder| system_files(Path::new(folder))).collect(),
+    };
+    let mut merged = toml::Table::new();
+    let mut last = PathBuf::new();
+    for path in files {
+        merge(&mut merged, read(&path)?);
+        last = path;
+    }
+    Config::deserialize(merged).map_err(|error| ConfigError::Wrong { path: last, line: 0, problem: error.to_string() })
+}
+
+fn system_files(folder: &Path) -> Vec<PathBuf> {
+    let main = folder.join("jamzd.toml");
+    let mut files: Vec<PathBuf> = main.exists().then_some(main).into_iter().collect();
+    files.extend(drop_ins(&folder.join("jamzd.d")));
+    files
+}
+
+fn with_drop_ins(file: &Path) -> Vec<PathBuf> {
+    let mut folder = file.as_os_str().to_owned();
+    folder.push(".d");
+    std::iter::once(file.to_owned()).chain(drop_ins(Path::new(&folder))).collect()
+}
+
+/// The folder's `*.toml`, sorted by name.
+fn drop_ins(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files
+}
+
+/// Reads one file and checks it by itself, so that a mistake is shown where it was made.
+fn read(path: &Path) -> Result<toml::Table, ConfigError> {
+    let unreadable = |problem: String| ConfigError::Unreadable { path: path.to_owned(), problem };
+    let bytes = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(unreadable(format!("{bytes} bytes is no configuration; is this the right file?")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+    toml::from_str::<Config>(&text).map_err(|error| explain(path, &text, &error))?;
+    toml::from_str(&text).map_err(|error| explain(path, &text, &error))
+}
+
+fn explain(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+    let problem = unknown_key(error.message()).unwrap_or_else(|| error.message().to_owned());
+    ConfigError::Wrong { path: path.to_owned(), line, problem }
+}
+
+/// Turns serde's "unknown field `a`, expected one of `b`, `c`" into a word on the nearest known key.
+fn unknown_key(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (key, known) = rest.split_once('`')?;
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    let nearest = known.iter().min_by_key(|candidate| strsim::damerau_levenshtein(key, candidate));
+    Some(match nearest {
+        Some(nearest) => format!("unknown key `{key}`; did you mean `{nearest}`? Known here: {}", known.join(", ")),
+        None => format!("unknown key `{key}`; nothing can be set here"),
+    })
+}
+
+/// Lays `over` on `base`: tables are merged, everything else is replaced.
+fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jamzd.toml");
+        std::fs::write(&file, text).unwrap();
+        (folder, file)
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
+        let (_folder, file) = written("# a comment\n[car]\nname = \"x\"\n\n[convoy]\nidd = \"y\"\n");
+        let error = load(Some(&file)).unwrap_err().to_string();
+        assert!(error.contains("jamzd.toml:6:") && error.contains("`idd`") && error.contains("`id`"), "{error}");
+        let (_folder, file) = written("[muzak]\n");
+        let error = load(Some(&file)).unwrap_err().to_string();
+        assert!(error.contains(":1:") && error.contains("`muzak`"), "{error}");
+    }
+
+    #[test]
+    fn broken_toml_and_wrong_types_name_the_line() {
+        let (_folder, file) = written("[car]\nname = \n");
+        assert!(load(Some(&file)).unwrap_err().to_string().contains(":2:"));
+        let (_folder, file) = written("[car]\nname = 5\n");
+        assert!(load(Some(&file)).unwrap_err().to_string().contains(":2:"));
+        let (_folder, file) = written("[convoy]\nid = \"\"\n");
+        assert!(load(Some(&file)).unwrap_err().to_string().contains("must not be empty"));
+    }
+
+    #[test]
+    fn drop_ins_override_in_the_order_of_their_names() {
+        let (folder, file) = written("[car]\nname = \"main\"\n[convoy]\nid = \"alps\"\n");
+        let drop_ins = folder.path().join("jamzd.toml.d");
+        std::fs::create_dir(&drop_ins).unwrap();
+        std::fs::write(drop_ins.join("20.toml"), "[car]\nname = \"second\"\n").unwrap();
+        std::fs::write(drop_ins.join("10.toml"), "[car]\nname = \"first\"\n").unwrap();
+        std::fs::write(drop_ins.join("README"), "not read").unwrap();
+        let config = load(Some(&file)).unwrap();
+        assert_eq!(config.car.name.as_deref(), Some("second"));
+        assert_eq!(config.convoy.id, ConvoyId::new("alps").ok());
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = load(Some(Path::new("/nonexistent/jamzd.toml"))).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/jamzd.toml"), "{error}");
+    }
+}

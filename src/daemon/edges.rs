@@ -1,0 +1,167 @@
+//! All edges of a running car, and the way of each of the core's outputs to the edge that does it.
+
+use super::config::Config;
+use crate::audio::Audio;
+use crate::core::clock::Monotonic;
+use crate::core::id::DeviceId;
+use crate::core::io::{Input, Notice, Output, RequestId, ServerEvent};
+use crate::core::request::{Done, Refusal};
+use crate::host::{self, MonotonicClock};
+use crate::store::cache::Patience;
+use crate::store::tracks::{Tracks, TracksConfig};
+use crate::store::{Hooks, Loaded, Store, Write};
+use crate::tier::server::ServerLink;
+use anyhow::Context;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+
+/// Inputs that wait for the loop; edges slow down when it is full.
+const INPUTS_MAX: usize = 1_024;
+const NOTICES_MAX: usize = 64;
+
+/// The edges, and the channels on which they tell the loop what happened.
+pub(super) struct Edges {
+    pub(super) store: Arc<Store>,
+    pub(super) tracks: Tracks,
+    pub(super) audio: Audio,
+    pub(super) notices: broadcast::Sender<Notice>,
+    server: Option<ServerLink>,
+    boot_id: Option<String>,
+}
+
+/// What edges tell the loop.
+pub(super) struct Inbox {
+    pub(super) inputs: mpsc::Receiver<Input>,
+    pub(super) server: mpsc::Receiver<ServerEvent>,
+}
+
+/// What an output left to the loop itself.
+pub(super) enum Left {
+    Nothing,
+    Answer {
+        request: RequestId,
+        result: Result<Done, Refusal>,
+    },
+    /// An input that an edge could only answer by at once.
+    Again(Input),
+}
+
+impl Edges {
+    /// Opens what was kept and starts everything that carries, plays and remembers.
+    ///
+    /// # Errors
+    /// When the state folder cannot be used, or the server's settings make no sense.
+    pub(super) fn start(config: &Config) -> anyhow::Result<(Self, Inbox, Loaded, DeviceId)> {
+        let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
+        let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
+        let (events, server_inbox) = mpsc::channel(INPUTS_MAX);
+        let (store, loaded) = Store::open(&config.paths.state, hooks(&clock, &inputs)).context("the state folder")?;
+        if let Some(path) = &loaded.set_aside {
+            tracing::error!(path = %path.display(), "the database was damaged; it was moved aside and a fresh one begun");
+        }
+        let device = match loaded.device.clone() {
+            Some(device) => device,
+            None => new_device(&store)?,
+        };
+        let tracks = start_tracks(config, &clock, &inputs)?;
+        let audio = start_audio(config, &clock, &inputs)?;
+        let server = match &config.server.url {
+            Some(_) => Some(ServerLink::start(config.server.clone(), clock, events)?),
+            None => None,
+        };
+        let notices = broadcast::channel(NOTICES_MAX).0;
+        let edges = Self { store: Arc::new(store), tracks, audio, notices, server, boot_id: host::boot_id() };
+        Ok((edges, Inbox { inputs: inbox, server: server_inbox }, loaded, device))
+    }
+
+    pub(super) fn boot_id(&self) -> Option<&str> {
+        self.boot_id.as_deref()
+    }
+
+    /// Gives an output to its edge.
+    pub(super) fn perform(&mut self, output: Output) -> Left {
+        match output {
+            Output::Reply { request, result } => return Left::Answer { request, result },
+            Output::Store(change) => {
+                let id = change.id.clone();
+                if self.store.send(Write::Own(change)).is_err() {
+                    let problem = "the disk does not keep up; try again in a moment".into();
+                    return Left::Again(Input::NotStored { change: id, problem });
+                }
+            }
+            Output::Record { change, verdict } => self.keep(Write::Record { change, verdict }),
+            Output::Settle { change, verdict } => self.keep(Write::Settle { change, verdict }),
+            Output::Remember(saved) => self.keep(Write::Remember(saved, self.boot_id.clone())),
+            Output::Server(command) => {
+                if let Some(server) = &self.server {
+                    server.send(command);
+                }
+            }
+            Output::Audio(command) => self.audio.send(command),
+            Output::Resolve(track) => {
+                if let Err(event) = self.tracks.resolve(*track) {
+                    return Left::Again(Input::Track(*event));
+                }
+            }
+            Output::Notice(notice) => {
+                tracing::info!(?notice, "notice");
+                // Nobody listening is no fault.
+                let _ = self.notices.send(notice);
+            }
+        }
+        Left::Nothing
+    }
+
+    /// What is not kept now is in the state that is kept later.
+    fn keep(&self, write: Write) {
+        if self.store.send(write).is_err() {
+            tracing::warn!("the disk does not keep up; the history misses a line");
+        }
+    }
+
+    /// Ends the edges, the store last, so that all is written.
+    pub(super) async fn close(self) {
+        if let Some(server) = self.server {
+            server.close().await;
+        }
+        drop(self.audio);
+        drop(self.tracks);
+        drop(self.store);
+    }
+}
+
+fn hooks(clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> Hooks {
+    let inputs = inputs.clone();
+    Hooks {
+        clock: clock.clone(),
+        unix_s: Box::new(|| host::wall_clock().unix_us / 1_000_000),
+        answer: Box::new(move |input| {
+            // Blocks the journal's thread, not the loop. Fails only when the daemon ends.
+            let _ = inputs.blocking_send(input);
+        }),
+    }
+}
+
+fn new_device(store: &Store) -> anyhow::Result<DeviceId> {
+    let device = DeviceId::new(host::random_hex(16).context("the kernel gives no randomness")?)?;
+    let kept = store.send(Write::Device(device.clone())).is_ok();
+    anyhow::ensure!(kept, "the device's name could not be kept");
+    Ok(device)
+}
+
+fn start_tracks(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Tracks> {
+    let tracks = TracksConfig {
+        library: config.library.clone(),
+        cache: config.cache.clone(),
+        patience: Patience::default(),
+        state_dir: config.paths.state.clone(),
+        cache_dir: config.paths.cache.clone(),
+    };
+    Ok(Tracks::start(&tracks, clock, inputs.clone())?)
+}
+
+fn start_audio(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Audio> {
+    let events = inputs.clone();
+    let report = Box::new(move |status| drop(events.try_send(Input::Audio(status))));
+    Ok(Audio::start(&config.audio, clock.clone(), report)?)
+}

@@ -1,0 +1,123 @@
+//! The command line of `jamz-server`.
+
+use super::config::Config;
+use super::secret;
+use super::token::{Convoys, Pass};
+use crate::core::id::{ConvoyId, UserId};
+use crate::host;
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The meeting point of convoys: a Socket.IO server for cars and phones.
+#[derive(Debug, Parser)]
+#[command(name = "jamz-server", version, args_conflicts_with_subcommands = false)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub options: Options,
+    /// Reads the configuration, says whether it is good, and ends.
+    #[arg(long)]
+    pub check_config: bool,
+    #[command(subcommand)]
+    pub action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Prints a token, with which someone may join.
+    Token(TokenArguments),
+}
+
+/// Flags go before the configuration file.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Configuration file (TOML).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes any free one.
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Directory for state.
+    #[arg(long, global = true, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Secret for HS256 tokens.
+    #[arg(long, global = true, value_name = "FILE")]
+    jwt_secret_file: Option<PathBuf>,
+    /// Ed25519 public key (PEM) for EdDSA tokens.
+    #[arg(long, global = true, value_name = "FILE")]
+    jwt_public_key_file: Option<PathBuf>,
+    /// Redis or Valkey that several instances share; an address with a password belongs into the file.
+    #[arg(long, global = true, value_name = "URL")]
+    redis: Option<String>,
+    /// Lets anyone join any convoy without a token; for a network of one's own.
+    #[arg(long, global = true)]
+    open: bool,
+    /// Lets today's phones in without a token.
+    #[arg(long, global = true)]
+    phones_without_token: bool,
+    /// Level or filter of the log.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenArguments {
+    /// Who the token is for.
+    #[arg(long)]
+    user: UserId,
+    /// A convoy that it opens; more than once for several, `*` for all.
+    #[arg(long, required = true)]
+    convoy: Vec<ConvoyId>,
+    /// The name that others see.
+    #[arg(long)]
+    name: Option<String>,
+    /// Days until it expires.
+    #[arg(long)]
+    days: Option<u32>,
+}
+
+/// Read when no file is named, if it is there.
+const DEFAULT_FILE: &str = "/etc/jamz-server.toml";
+
+impl Options {
+    /// The configuration in force.
+    ///
+    /// # Errors
+    /// What is wrong with the file or the flags.
+    pub fn config(&self) -> Result<Config> {
+        let default = std::path::Path::new(DEFAULT_FILE);
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None if default.exists() => Config::read(default)?,
+            None => Config::default(),
+        };
+        config.listen = self.listen.clone().unwrap_or(config.listen);
+        config.state = self.state.clone().or(config.state);
+        config.jwt_secret_file = self.jwt_secret_file.clone().or(config.jwt_secret_file);
+        config.jwt_public_key_file = self.jwt_public_key_file.clone().or(config.jwt_public_key_file);
+        config.redis = self.redis.clone().or(config.redis);
+        config.open |= self.open;
+        config.phones_without_token |= self.phones_without_token;
+        config.log = self.log.clone().unwrap_or(config.log);
+        config.check()?;
+        Ok(config)
+    }
+}
+
+impl TokenArguments {
+    /// Makes the token.
+    ///
+    /// # Errors
+    /// When there is no secret to sign it with.
+    pub fn issue(&self, config: &Config) -> Result<String> {
+        let config = Config { token_days: self.days.unwrap_or(config.token_days), ..config.clone() };
+        config.check()?;
+        let keys = secret::keys(&config, &secret::state_directory(&config)?)?;
+        let all = self.convoy.iter().any(|convoy| convoy.as_str() == "*");
+        let convoys =
+            if all { Convoys::All } else { Convoys::Some(self.convoy.iter().map(ToString::to_string).collect()) };
+        let pass = Pass { user: Some(self.user.clone()), name: self.name.clone(), convoys, phone_only: false };
+        let now_unix_s = host::wall_clock().unix_us.unsigned_abs() / 1_000_000;
+        Ok(keys.issue(&pass, now_unix_s + config.token_s())?)
+    }
+}

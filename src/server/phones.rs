@@ -1,0 +1,95 @@
+//! Today's phones at the switchboard: their music goes to the convoy, their calls and places to the others in the room.
+
+use super::convoys::ConvoyAsk;
+use super::rooms::Room;
+use super::switchboard::Switchboard;
+use crate::core::authority::{ConnectionId, Newcomer, device_of};
+use crate::core::id::{ConvoyId, UserId};
+use crate::core::io::Dialect;
+use crate::core::status::MemberKind;
+use crate::wire::server::phone::PhoneEvent;
+use serde_json::{Map, Value, json};
+
+impl Switchboard {
+    pub(super) fn phone(&mut self, connection: &ConnectionId, event: PhoneEvent, user: UserId) {
+        match event {
+            PhoneEvent::JoinMusic { convoy, .. } => self.join_music(connection, convoy, user),
+            PhoneEvent::Music { convoy, request } => {
+                if self.lines.get(connection).is_some_and(|line| line.music.contains(&convoy)) {
+                    self.ask(&convoy, connection, ConvoyAsk::Phone(Box::new(request)), None);
+                }
+            }
+            PhoneEvent::JoinAudio { convoy, name, .. } => self.join_audio(connection, convoy, &user, &name),
+            PhoneEvent::LeaveAudio { convoy } => {
+                let stays = self.lines.get(connection).is_some_and(|line| line.music.contains(&convoy));
+                let room = Room::Session(convoy);
+                let left =
+                    if stays { self.rooms.hang_up(&room, connection) } else { self.rooms.leave(&room, connection) };
+                self.participant_left(&room, connection, left);
+            }
+            PhoneEvent::Relay { convoy, relay, payload } => {
+                self.relay(&Room::Session(convoy), connection, relay.event(), payload);
+            }
+            PhoneEvent::JoinGroup { group } => {
+                self.rooms.join(Room::Group(group), connection, None);
+            }
+            PhoneEvent::LeaveGroup { group } => {
+                self.rooms.leave(&Room::Group(group), connection);
+            }
+            PhoneEvent::Location { group, payload } => {
+                self.relay(&Room::Group(group), connection, "member-location", payload);
+            }
+        }
+    }
+
+    /// A connection ended: those that were in a call with it are told.
+    pub(super) fn phone_gone(&mut self, connection: &ConnectionId) {
+        for (room, participant) in self.rooms.leave_all(connection) {
+            self.participant_left(&room, connection, participant);
+        }
+    }
+
+    fn join_music(&mut self, connection: &ConnectionId, convoy: ConvoyId, user: UserId) {
+        let Some(device) = device_of(&user) else { return };
+        if !self.rooms.join(Room::Session(convoy.clone()), connection, None) {
+            return;
+        }
+        if let Some(line) = self.lines.get_mut(connection) {
+            line.music.insert(convoy.clone());
+        }
+        let newcomer = Box::new(Newcomer {
+            connection: connection.clone(),
+            device,
+            name: user.to_string(),
+            user,
+            kind: MemberKind::Phone,
+            dialect: Dialect::Backend,
+        });
+        self.ask(&convoy, connection, ConvoyAsk::Join { newcomer, claim: None }, None);
+    }
+
+    fn join_audio(&mut self, connection: &ConnectionId, convoy: ConvoyId, user: &UserId, name: &str) {
+        let participant = json!({ "socketId": connection, "userId": user, "display_name": name });
+        let room = Room::Session(convoy);
+        if !self.rooms.join(room.clone(), connection, Some(participant.clone())) {
+            return;
+        }
+        let participants = json!({ "participants": self.rooms.participants(&room, connection) });
+        self.emit(std::slice::from_ref(connection), "current-participants", &participants);
+        self.emit(&self.rooms.others(&room, connection), "participant-joined", &participant);
+    }
+
+    fn participant_left(&mut self, room: &Room, connection: &ConnectionId, participant: Option<Value>) {
+        if let Some(participant) = participant {
+            self.emit(&self.rooms.others(room, connection), "participant-left", &participant);
+        }
+    }
+
+    /// Passes on what one says to the others of a room that it is in.
+    fn relay(&mut self, room: &Room, connection: &ConnectionId, event: &str, mut payload: Map<String, Value>) {
+        if self.rooms.contains(room, connection) {
+            payload.insert("from".into(), json!(connection));
+            self.emit(&self.rooms.others(room, connection), event, &Value::Object(payload));
+        }
+    }
+}

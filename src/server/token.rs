@@ -1,0 +1,249 @@
+//! Tokens (JWT): who someone is and which convoys they may join; checked, issued, and each key bound to its one algorithm.
+
+use super::limits::TOKEN_BYTES_MAX;
+use crate::core::id::{ConvoyId, UserId};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The `aud` of every token: other services' tokens are not for us.
+pub const AUDIENCE: &str = "jamz";
+/// A shorter secret could be guessed.
+const SECRET_BYTES_MIN: usize = 32;
+/// Clocks of issuer and server may differ by this much.
+const LEEWAY_S: u64 = 30;
+
+/// Why a token is not accepted, or not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("no token: set `auth.token` to one made with `jamz-server token --user USER --convoy CONVOY`")]
+    Missing,
+    #[error("the token expired: ask for a new one, made with `jamz-server token`")]
+    Expired,
+    #[error("the token was not signed with this server's key: ask whoever runs the server for one")]
+    OtherKey,
+    #[error("this server takes tokens signed with {allowed}, and this one is not")]
+    Algorithm { allowed: String },
+    #[error("the token is for another service: its `aud` must be `{AUDIENCE}`")]
+    Audience,
+    #[error("the token lacks `{0}`")]
+    Claim(String),
+    #[error("this is no token (JWT): {0}")]
+    Malformed(String),
+    #[error("the token is for {allowed}; it does not allow {wanted}")]
+    Convoy { wanted: String, allowed: String },
+    #[error("this server issues no tokens: it has no secret (`jwt_secret_file`)")]
+    CannotIssue,
+    #[error("the secret has {0} bytes; it needs at least {SECRET_BYTES_MIN}")]
+    ShortSecret(usize),
+    #[error("the public key is no Ed25519 key in PEM: {0}")]
+    PublicKey(String),
+}
+
+/// Which convoys a token is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Convoys {
+    All,
+    Some(BTreeSet<String>),
+}
+
+/// Who a connection belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// None on a server without tokens, or for a phone that may come without one: then it is whom it says.
+    pub user: Option<UserId>,
+    pub name: Option<String>,
+    pub convoys: Convoys,
+    /// Only as one of today's phones.
+    pub phone_only: bool,
+}
+
+impl Pass {
+    /// Someone without a token.
+    #[must_use]
+    pub fn unchecked(phone_only: bool) -> Self {
+        Self { user: None, name: None, convoys: Convoys::All, phone_only }
+    }
+
+    /// Whether it opens this convoy.
+    ///
+    /// # Errors
+    /// What it opens instead.
+    pub fn check(&self, convoy: &ConvoyId) -> Result<(), TokenError> {
+        match &self.convoys {
+            Convoys::Some(allowed) if !allowed.contains(convoy.as_str()) => Err(TokenError::Convoy {
+                wanted: convoy.to_string(),
+                allowed: allowed.iter().cloned().collect::<Vec<_>>().join(", "),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    aud: OneOrMany,
+    exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    convoy: Option<OneOrMany>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(BTreeSet<String>),
+}
+
+/// The keys of this server.
+#[derive(Default)]
+pub struct Keys {
+    secret: Option<(EncodingKey, DecodingKey)>,
+    public: Option<DecodingKey>,
+}
+
+impl Keys {
+    /// # Errors
+    /// [`TokenError`] when a key is no such key.
+    pub fn new(secret: Option<&[u8]>, public_pem: Option<&[u8]>) -> Result<Self, TokenError> {
+        if let Some(short) = secret.filter(|secret| secret.len() < SECRET_BYTES_MIN) {
+            return Err(TokenError::ShortSecret(short.len()));
+        }
+        let public = public_pem.map(DecodingKey::from_ed_pem).transpose();
+        Ok(Self {
+            secret: secret.map(|secret| (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))),
+            public: public.map_err(|e| TokenError::PublicKey(e.to_string()))?,
+        })
+    }
+
+    /// Whether [`Self::issue`] can.
+    #[must_use]
+    pub fn can_issue(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// # Errors
+    /// [`TokenError`], in words for the token's bearer.
+    pub fn verify(&self, token: &str) -> Result<Pass, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::Malformed(format!("it is longer than {TOKEN_BYTES_MAX} bytes")));
+        }
+        // The header only picks the key; the key then fixes the algorithm.
+        let header = jsonwebtoken::decode_header(token).map_err(|e| self.explain(&e))?;
+        let (algorithm, key) = match header.alg {
+            Algorithm::HS256 => (Algorithm::HS256, self.secret.as_ref().map(|(_, key)| key)),
+            Algorithm::EdDSA => (Algorithm::EdDSA, self.public.as_ref()),
+            _ => (header.alg, None),
+        };
+        let key = key.ok_or_else(|| TokenError::Algorithm { allowed: self.allowed() })?;
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = LEEWAY_S;
+        validation.validate_nbf = true;
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).map_err(|e| self.explain(&e))?.claims;
+        let user = UserId::new(claims.sub).map_err(|e| TokenError::Malformed(format!("its `sub`: {e}")))?;
+        let convoys = match claims.convoy {
+            None => Convoys::All,
+            Some(OneOrMany::One(all)) if all == "*" => Convoys::All,
+            Some(OneOrMany::One(one)) => Convoys::Some([one].into()),
+            Some(OneOrMany::Many(many)) if many.contains("*") => Convoys::All,
+            Some(OneOrMany::Many(many)) => Convoys::Some(many),
+        };
+        Ok(Pass { user: Some(user), name: claims.name, convoys, phone_only: false })
+    }
+
+    /// Makes a token; `expires_unix_s` in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`TokenError::CannotIssue`] without a secret.
+    pub fn issue(&self, pass: &Pass, expires_unix_s: u64) -> Result<String, TokenError> {
+        let (key, _) = self.secret.as_ref().ok_or(TokenError::CannotIssue)?;
+        let user = pass.user.as_ref().ok_or(TokenError::CannotIssue)?;
+        let convoy = match &pass.convoys {
+            Convoys::All => OneOrMany::One("*".into()),
+            Convoys::Some(convoys) => OneOrMany::Many(convoys.clone()),
+        };
+        let claims = Claims {
+            sub: user.to_string(),
+            aud: OneOrMany::One(AUDIENCE.into()),
+            exp: expires_unix_s,
+            convoy: Some(convoy),
+            name: pass.name.clone(),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key)
+            .map_err(|e| TokenError::Malformed(e.to_string()))
+    }
+
+    fn explain(&self, error: &jsonwebtoken::errors::Error) -> TokenError {
+        match error.kind() {
+            ErrorKind::ExpiredSignature => TokenError::Expired,
+            ErrorKind::InvalidSignature => TokenError::OtherKey,
+            ErrorKind::InvalidAudience => TokenError::Audience,
+            ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm | ErrorKind::InvalidAlgorithmName => {
+                TokenError::Algorithm { allowed: self.allowed() }
+            }
+            ErrorKind::MissingRequiredClaim(claim) => TokenError::Claim(claim.clone()),
+            ErrorKind::Json(e) if e.to_string().contains("unknown variant") => {
+                TokenError::Algorithm { allowed: self.allowed() }
+            }
+            other => TokenError::Malformed(format!("{other:?}")),
+        }
+    }
+
+    fn allowed(&self) -> String {
+        let names = [self.secret.is_some().then_some("HS256"), self.public.is_some().then_some("EdDSA")];
+        names.into_iter().flatten().collect::<Vec<_>>().join(" or ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+    const FAR: u64 = 4_000_000_000;
+
+    fn pass(convoys: Convoys) -> Pass {
+        Pass { user: UserId::new("юзер").ok(), name: Some("Анна".into()), convoys, phone_only: false }
+    }
+
+    #[test]
+    fn a_token_says_again_what_it_was_made_of() {
+        let keys = Keys::new(Some(SECRET), None).unwrap();
+        for convoys in [Convoys::All, Convoys::Some(["a".to_owned(), "道".to_owned()].into())] {
+            let token = keys.issue(&pass(convoys.clone()), FAR).unwrap();
+            assert_eq!(keys.verify(&token), Ok(pass(convoys)));
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_key_or_time_is_refused() {
+        let keys = Keys::new(Some(SECRET), None).unwrap();
+        let other = Keys::new(Some(b"another-secret-another-secret-32"), None).unwrap();
+        let token = other.issue(&pass(Convoys::All), FAR).unwrap();
+        assert_eq!(keys.verify(&token), Err(TokenError::OtherKey));
+        let token = keys.issue(&pass(Convoys::All), 1_000).unwrap();
+        assert_eq!(keys.verify(&token), Err(TokenError::Expired));
+        assert!(matches!(keys.verify("not.a.token"), Err(TokenError::Malformed(_))));
+        assert!(matches!(keys.verify(&"x".repeat(9_000)), Err(TokenError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_secret_that_can_be_guessed_is_refused() {
+        assert_eq!(Keys::new(Some(b"hunter2"), None).err(), Some(TokenError::ShortSecret(7)));
+        assert!(matches!(Keys::new(None, Some(b"junk")), Err(TokenError::PublicKey(_))));
+    }
+
+    #[test]
+    fn a_pass_opens_only_its_convoys() {
+        let one = pass(Convoys::Some(["a".to_owned()].into()));
+        assert_eq!(one.check(&ConvoyId::new("a").unwrap()), Ok(()));
+        assert!(one.check(&ConvoyId::new("b").unwrap()).is_err());
+        assert_eq!(pass(Convoys::All).check(&ConvoyId::new("b").unwrap()), Ok(()));
+    }
+}

@@ -1,0 +1,123 @@
+//! A real `jamz-server` process on a free port of loopback, ended with the test.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_jamz-server");
+/// Generous, as the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server.
+pub struct Server {
+    process: Child,
+    pub address: String,
+    pub state: PathBuf,
+    flags: Vec<String>,
+    /// Removed when the server is dropped.
+    _directory: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts a server with a state directory of its own.
+    pub fn start(flags: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let (process, address) = launch(Command::new(PROGRAM), &state, &flags, "127.0.0.1:0");
+        Self { process, address, state, flags, _directory: Some(directory) }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to end and returns whether it ended well.
+    pub fn terminate(&mut self) -> bool {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Starts it again on the same state and port.
+    pub fn restart(&mut self) {
+        let (process, address) = launch(Command::new(PROGRAM), &self.state, &self.flags, &self.address);
+        (self.process, self.address) = (process, address);
+    }
+
+    /// Starts it again where no file may grow beyond so many kilobytes: a full disk.
+    pub fn limit_files_and_restart(&mut self, kilobytes: u32) {
+        let mut shell = Command::new("sh");
+        // Beyond the limit the kernel sends SIGXFSZ, unless it is ignored; then writing fails as on a full disk.
+        shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * kilobytes), PROGRAM]);
+        let (process, address) = launch(shell, &self.state, &self.flags, &self.address);
+        (self.process, self.address) = (process, address);
+    }
+
+    /// A token of this server.
+    pub fn token(&self, user: &str, convoy: &str) -> Value {
+        let state = self.state.to_str().unwrap();
+        let output = run(&["token", "--state", state, "--user", user, "--convoy", convoy, "--log", "error"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        json!({ "token": String::from_utf8(output.stdout).unwrap().trim() })
+    }
+
+    /// Status and body of a page.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let status = response.split_whitespace().nth(1).unwrap().parse().unwrap();
+        (status, response.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    /// The body of `/healthz`.
+    pub fn health(&self) -> Value {
+        serde_json::from_str(&self.get("/healthz").1).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs `jamz-server` to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn launch(mut command: Command, state: &std::path::Path, flags: &[String], listen: &str) -> (Child, String) {
+    let mut process = command
+        .args(["--listen", listen, "--log", "warn", "--state"])
+        .arg(state)
+        .args(flags)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://");
+    let address = address.unwrap_or_else(|| panic!("the server did not start: {line:?}")).to_owned();
+    (process, address)
+}

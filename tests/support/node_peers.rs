@@ -1,0 +1,164 @@
+//! Real `socket.io-client` peers in one Node process, which the test commands line by line.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// Generous, as the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+const NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node");
+
+/// A Node process with any number of Socket.IO clients.
+pub struct Peers {
+    node: Child,
+    commands: ChildStdin,
+    answers: Receiver<Value>,
+    number: u64,
+}
+
+impl Peers {
+    pub fn start() -> Self {
+        install();
+        let mut node = Command::new("node")
+            .arg("peers.js")
+            .current_dir(NODE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("these tests need Node: install `nodejs` and `npm`");
+        let (sender, answers) = channel();
+        let lines = BufReader::new(node.stdout.take().unwrap()).lines();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_str(&line).unwrap());
+            }
+        });
+        Self { commands: node.stdin.take().unwrap(), node, answers, number: 0 }
+    }
+
+    fn command(&mut self, mut command: Value) -> Value {
+        self.number += 1;
+        command["number"] = self.number.into();
+        writeln!(self.commands, "{command}").unwrap();
+        let mut answer = self.answers.recv_timeout(PATIENCE).expect("Node does not answer");
+        assert_eq!(answer["number"], self.number);
+        answer["answer"].take()
+    }
+
+    fn connect(&mut self, peer: &str, url: &str, auth: Value, transports: &[&str], reconnect: bool) -> Value {
+        self.command(json!({
+            "do": "connect", "peer": peer, "url": url, "auth": auth, "transports": transports, "reconnect": reconnect,
+        }))
+    }
+
+    /// Connects and waits for the greeting; returns the socket id.
+    pub fn open(&mut self, peer: &str, url: &str, auth: Value) -> String {
+        let answer = self.connect(peer, url, auth, &["websocket"], false);
+        assert_eq!(answer["event"], "connect", "{answer}");
+        self.next(peer, "hello");
+        answer["args"][0].as_str().unwrap().to_owned()
+    }
+
+    /// As [`Self::open`], first over HTTP as browsers do, and connecting again whenever the link breaks.
+    pub fn open_as_browser(&mut self, peer: &str, url: &str, auth: Value) -> String {
+        let answer = self.connect(peer, url, auth, &["polling", "websocket"], true);
+        assert_eq!(answer["event"], "connect", "{answer}");
+        self.next(peer, "hello");
+        answer["args"][0].as_str().unwrap().to_owned()
+    }
+
+    /// Tries to connect and is refused; returns why.
+    pub fn refused(&mut self, url: &str, auth: Value) -> String {
+        let answer = self.connect("refused", url, auth, &["websocket"], false);
+        assert_eq!(answer["event"], "connect_error", "{answer}");
+        answer["args"][0].as_str().unwrap().to_owned()
+    }
+
+    /// Emits with an acknowledgement and returns it.
+    pub fn ask(&mut self, peer: &str, event: &str, payload: Value) -> Value {
+        self.ask_with(peer, event, json!([payload]))
+    }
+
+    /// As [`Self::ask`] with any number of arguments.
+    pub fn ask_with(&mut self, peer: &str, event: &str, args: Value) -> Value {
+        let command =
+            json!({ "do": "ask", "peer": peer, "event": event, "args": args, "ms": PATIENCE.as_millis() / 2 });
+        let mut answer = self.command(command);
+        assert!(answer.get("ack").is_some(), "{event} was not acknowledged: {answer}");
+        answer["ack"].take()
+    }
+
+    /// Emits without an acknowledgement.
+    pub fn tell(&mut self, peer: &str, event: &str, payload: Value) {
+        self.tell_with(peer, event, json!([payload]));
+    }
+
+    /// As [`Self::tell`] with any number of arguments.
+    pub fn tell_with(&mut self, peer: &str, event: &str, args: Value) {
+        self.command(json!({ "do": "tell", "peer": peer, "event": event, "args": args }));
+    }
+
+    /// Emits the same many times at once.
+    pub fn flood(&mut self, peer: &str, event: &str, payload: Value, times: u32) {
+        self.command(json!({ "do": "flood", "peer": peer, "event": event, "args": [payload], "times": times }));
+    }
+
+    /// Waits for an event and returns its first argument.
+    pub fn next(&mut self, peer: &str, event: &str) -> Value {
+        let found = self.wait(peer, &[event], PATIENCE / 2);
+        found.unwrap_or_else(|| panic!("{peer} did not hear {event}"))
+    }
+
+    /// Waits for an event whose first argument is as wanted, skipping others of that name.
+    pub fn next_where(&mut self, peer: &str, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let payload = self.next(peer, event);
+            if wanted(&payload) {
+                return payload;
+            }
+        }
+    }
+
+    /// Whether none of these events comes within a while.
+    pub fn silent(&mut self, peer: &str, events: &[&str], within: Duration) -> bool {
+        self.wait(peer, events, within).is_none()
+    }
+
+    fn wait(&mut self, peer: &str, events: &[&str], within: Duration) -> Option<Value> {
+        let command = json!({ "do": "next", "peer": peer, "events": events, "ms": within.as_millis() });
+        let mut found = self.command(command);
+        (!found.is_null()).then(|| found["args"][0].take())
+    }
+
+    /// Forgets what a peer has heard so far.
+    pub fn forget(&mut self, peer: &str) {
+        self.command(json!({ "do": "forget", "peer": peer }));
+    }
+
+    /// Says good-bye.
+    pub fn close(&mut self, peer: &str) {
+        self.command(json!({ "do": "close", "peer": peer }));
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        let _ = self.node.kill();
+        let _ = self.node.wait();
+    }
+}
+
+/// Installs the Node packages once; tests that start together wait for each other.
+fn install() {
+    let lock = std::fs::File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock")).unwrap();
+    lock.lock().unwrap();
+    if Path::new(NODE).join("node_modules/socket.io-client/package.json").exists() {
+        return;
+    }
+    let npm = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(NODE).output();
+    let npm = npm.expect("these tests need npm: install `nodejs` and `npm`");
+    assert!(npm.status.success(), "npm ci failed: {}", String::from_utf8_lossy(&npm.stderr));
+}
