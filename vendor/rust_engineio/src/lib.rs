@@ -14,4 +14,5 @@ pub const ENGINE_IO_VERSION: i32 = 4;
 pub mod error;
 
 pub use error::Error;
+pub use tungstenite;
 pub use packet::{Packet, PacketId};

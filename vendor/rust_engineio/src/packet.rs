@@ -62,7 +62,9 @@ impl TryFrom<u8> for PacketId {
             1 | b'1' => Ok(PacketId::Close),
             2 | b'2' => Ok(PacketId::Ping),
             3 | b'3' => Ok(PacketId::Pong),
-            4 | b'4' => Ok(PacketId::Message),
+            // Nothing but a binary websocket frame begins so: text begins with a digit.
+            4 => Ok(PacketId::MessageBinary),
+            b'4' => Ok(PacketId::Message),
             5 | b'5' => Ok(PacketId::Upgrade),
             6 | b'6' => Ok(PacketId::Noop),
             _ => Err(Error::InvalidPacketId(b)),
@@ -86,6 +88,9 @@ pub struct HandshakePacket {
     pub ping_interval: u64,
     #[serde(rename = "pingTimeout")]
     pub ping_timeout: u64,
+    /// Longest message that the server takes, in bytes.
+    #[serde(rename = "maxPayload", default)]
+    pub max_payload: Option<u64>,
 }
 
 impl TryFrom<Packet> for HandshakePacket {
@@ -123,10 +128,6 @@ impl TryFrom<Bytes> for Packet {
         } else {
             (*bytes.first().ok_or(Error::IncompletePacket())?).try_into()?
         };
-
-        if bytes.len() == 1 && packet_id == PacketId::Message {
-            return Err(Error::IncompletePacket());
-        }
 
         let data: Bytes = bytes.slice(1..);
 

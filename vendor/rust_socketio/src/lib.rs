@@ -6,7 +6,7 @@ pub mod client;
 /// Deprecated import since 0.3.0-alpha-2, use Event in the crate root instead.
 /// Defines the events that could be sent or received.
 pub mod event;
-pub(crate) mod packet;
+pub mod packet;
 /// Deprecated import since 0.3.0-alpha-2, use Event in the crate root instead.
 /// Defines the types of payload (binary or string), that
 /// could be sent or received.
@@ -24,6 +24,7 @@ pub mod error;
 pub mod asynchronous;
 
 pub use error::Error;
+pub use rust_engineio;
 
 pub use {event::Event, payload::Payload};
 

@@ -42,11 +42,7 @@ impl Packet {
     ) -> Result<Packet> {
         match payload {
             Payload::Binary(bin_data) => Ok(Packet::new(
-                if id.is_some() {
-                    PacketId::BinaryAck
-                } else {
-                    PacketId::BinaryEvent
-                },
+                PacketId::BinaryEvent,
                 nsp.to_owned(),
                 Some(serde_json::Value::String(event.into()).to_string()),
                 id,
@@ -70,6 +66,7 @@ impl Packet {
                     None,
                 ))
             }
+            Payload::Mixed(..) => Err(Error::InvalidPacket()),
             Payload::Text(mut data) => {
                 let mut payload_args = vec![serde_json::Value::String(event.to_string())];
                 payload_args.append(&mut data);
@@ -144,6 +141,13 @@ impl Packet {
             attachment_count,
             attachments,
         }
+    }
+}
+
+impl Packet {
+    /// Whether all attachments that were announced are there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.attachments.as_ref().map_or(0, Vec::len) >= usize::from(self.attachment_count)
     }
 }
 
@@ -254,24 +258,7 @@ impl TryFrom<&Bytes> for Packet {
         // validate json
         serde_json::from_str::<IgnoredAny>(payload).map_err(Error::InvalidJson)?;
 
-        match packet.packet_type {
-            PacketId::BinaryAck | PacketId::BinaryEvent => {
-                if payload.starts_with('[') && payload.ends_with(']') {
-                    payload = &payload[1..payload.len() - 1];
-                }
-
-                let mut str = payload.replace("{\"_placeholder\":true,\"num\":0}", "");
-
-                if str.ends_with(',') {
-                    str.pop();
-                }
-
-                if !str.is_empty() {
-                    packet.data = Some(str);
-                }
-            }
-            _ => packet.data = Some(payload.to_string()),
-        }
+        packet.data = Some(payload.to_string());
 
         Ok(packet)
     }

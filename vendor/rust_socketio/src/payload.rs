@@ -9,12 +9,25 @@ use bytes::Bytes;
 pub enum Payload {
     Binary(Bytes),
     Text(Vec<serde_json::Value>),
+    /// Values and attachments: where an attachment belongs, its placeholder
+    /// `{"_placeholder":true,"num":n}` stands. Only received.
+    Mixed(Vec<serde_json::Value>, Vec<Bytes>),
     #[deprecated = "Use `Payload::Text` instead. Continue existing behavior with: Payload::from(String)"]
     /// String that is sent as JSON if this is a JSON string, or as a raw string if it isn't
     String(String),
 }
 
 impl Payload {
+    /// The payload of a received packet.
+    pub(crate) fn received(args: Vec<serde_json::Value>, attachments: Option<&[Bytes]>) -> Self {
+        let is_placeholder = |arg: &serde_json::Value| arg.get("_placeholder").is_some();
+        match (attachments, args.as_slice()) {
+            (None | Some([]), _) => Payload::Text(args),
+            (Some([data]), [arg]) if is_placeholder(arg) => Payload::Binary(data.to_owned()),
+            (Some(all), _) => Payload::Mixed(args, all.to_vec()),
+        }
+    }
+
     pub(crate) fn string_to_value(string: String) -> serde_json::Value {
         if let Ok(value) = serde_json::from_str::<serde_json::Value>(&string) {
             value

@@ -46,7 +46,7 @@ impl Socket {
         on_open: OptionalCallback<()>,
         on_packet: OptionalCallback<Packet>,
     ) -> Self {
-        let max_ping_timeout = handshake.ping_interval + handshake.ping_timeout;
+        let max_ping_timeout = handshake.ping_interval.saturating_add(handshake.ping_timeout);
 
         Socket {
             handle: Handle::current(),
@@ -134,13 +134,30 @@ impl Socket {
     ) -> Pin<Box<impl Stream<Item = Result<Packet>> + 'static + Send>> {
         // map the byte stream of the underlying transport
         // to a packet stream
+        // only polling joins several packets into one payload
+        let is_joined = matches!(transport, AsyncTransportType::Polling(_));
         Box::pin(try_stream! {
             for await payload in transport.as_pin_box() {
+                if !is_joined {
+                    yield Packet::try_from(payload?)?;
+                    continue;
+                }
                 for await packet in Self::parse_payload(payload?) {
                     yield packet?;
                 }
             }
         })
+    }
+
+    /// Waits until the peer answers a websocket ping; the stream must be polled meanwhile.
+    pub async fn ping(&self) -> Result<()> {
+        let fut = self.transport_raw.as_transport().ping();
+        fut.await
+    }
+
+    /// What the server said on opening.
+    pub(crate) fn handshake(&self) -> &HandshakePacket {
+        &self.connection_data
     }
 
     pub async fn disconnect(&self) -> Result<()> {
@@ -261,12 +278,9 @@ impl Socket {
                     Ok(result) => result.map(|result| (result, stream)),
                     // We didn't receive a ping in time and now consider the connection as closed.
                     Err(_) => {
-                        // Be nice and disconnect properly.
-                        if let Err(e) = self.disconnect().await {
-                            Some((Err(e), stream))
-                        } else {
-                            Some((Err(Error::PingTimeout()), stream))
-                        }
+                        // Nothing is said on the dead path: that could wait for ever.
+                        self.handle_close();
+                        Some((Err(Error::PingTimeout()), stream))
                     }
                 }
             },

@@ -21,6 +21,9 @@ pub trait AsyncTransport: Stream<Item = Result<Bytes>> + Unpin {
     /// Used to update the base path, like when adding the sid.
     async fn set_base_url(&self, base_url: Url) -> Result<()>;
 
+    /// Waits until the peer answers a websocket ping.
+    async fn ping(&self) -> Result<()>;
+
     /// Full query address
     async fn address(&self) -> Result<Url>
     where

@@ -4,11 +4,11 @@ use crate::{
     packet::{Packet, PacketId},
     Error, Event, Payload,
 };
-use async_stream::try_stream;
+use async_stream::stream;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use rust_engineio::{
-    asynchronous::Client as EngineClient, Packet as EnginePacket, PacketId as EnginePacketId,
+    asynchronous::Client as EngineClient, packet::HandshakePacket, Packet as EnginePacket, PacketId as EnginePacketId,
 };
 use std::{
     fmt::Debug,
@@ -18,6 +18,9 @@ use std::{
         Arc,
     },
 };
+
+/// All attachments of one packet together, in bytes.
+const ATTACHMENT_BYTES_MAX: usize = 16 << 20;
 
 #[derive(Clone)]
 pub(crate) struct Socket {
@@ -81,6 +84,16 @@ impl Socket {
         Ok(())
     }
 
+    /// Waits until the peer answers a websocket ping; the stream must be polled meanwhile.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.engine_client.ping().await?)
+    }
+
+    /// What the server said on opening.
+    pub fn handshake(&self) -> &HandshakePacket {
+        self.engine_client.handshake()
+    }
+
     /// Emits to certain event with given data. The data needs to be JSON,
     /// otherwise this returns an `InvalidJson` error.
     pub async fn emit(&self, nsp: &str, event: Event, data: Payload) -> Result<()> {
@@ -93,20 +106,50 @@ impl Socket {
         client: EngineClient,
         is_connected: Arc<AtomicBool>,
     ) -> Pin<Box<impl Stream<Item = Result<Packet>> + Send>> {
-        Box::pin(try_stream! {
-                for await received_data in client.clone() {
-                    let packet = received_data?;
-
-                    if packet.packet_id == EnginePacketId::Message
-                        || packet.packet_id == EnginePacketId::MessageBinary
-                    {
-                        let packet = Self::handle_engineio_packet(packet, client.clone()).await?;
-                        Self::handle_socketio_packet(&packet, is_connected.clone());
-
-                        yield packet;
+        Box::pin(stream! {
+            // waits for its attachments
+            let mut partial: Option<Packet> = None;
+            for await received_data in client.clone() {
+                let packet = match received_data {
+                    Ok(packet) => packet,
+                    Err(err) => {
+                        yield Err(err.into());
+                        break;
                     }
+                };
+                let packet = match packet.packet_id {
+                    // what was announced before and has not come, will not come
+                    EnginePacketId::Message => {
+                        partial = None;
+                        Packet::try_from(&packet.data)
+                    }
+                    EnginePacketId::MessageBinary => match partial.take() {
+                        Some(partial) => Self::attach(partial, packet.data),
+                        None => Err(Error::InvalidAttachmentPacketType(packet.packet_id.into())),
+                    },
+                    _ => continue,
+                };
+                match packet {
+                    Ok(packet) if packet.is_complete() => {
+                        Self::handle_socketio_packet(&packet, is_connected.clone());
+                        yield Ok(packet);
+                    }
+                    Ok(packet) => partial = Some(packet),
+                    // nonsense is told, and the next packet is read
+                    Err(err) => yield Err(err),
                 }
+            }
         })
+    }
+
+    /// Adds an attachment.
+    fn attach(mut packet: Packet, attachment: Bytes) -> Result<Packet> {
+        let attachments = packet.attachments.get_or_insert_with(Vec::new);
+        attachments.push(attachment);
+        if attachments.iter().map(Bytes::len).sum::<usize>() > ATTACHMENT_BYTES_MAX {
+            return Err(Error::InvalidPacket());
+        }
+        Ok(packet)
     }
 
     /// Handles the connection/disconnection.
@@ -124,41 +167,6 @@ impl Socket {
             }
             _ => (),
         }
-    }
-
-    /// Handles new incoming engineio packets
-    async fn handle_engineio_packet(
-        packet: EnginePacket,
-        mut client: EngineClient,
-    ) -> Result<Packet> {
-        let mut socket_packet = Packet::try_from(&packet.data)?;
-
-        // Only handle attachments if there are any
-        if socket_packet.attachment_count > 0 {
-            let mut attachments_left = socket_packet.attachment_count;
-            let mut attachments = Vec::new();
-            while attachments_left > 0 {
-                // TODO: This is not nice! Find a different way to peek the next element while mapping the stream
-                let next = client.next().await.unwrap();
-                match next {
-                    Err(err) => return Err(err.into()),
-                    Ok(packet) => match packet.packet_id {
-                        EnginePacketId::MessageBinary | EnginePacketId::Message => {
-                            attachments.push(packet.data);
-                            attachments_left -= 1;
-                        }
-                        _ => {
-                            return Err(Error::InvalidAttachmentPacketType(
-                                packet.packet_id.into(),
-                            ));
-                        }
-                    },
-                }
-            }
-            socket_packet.attachments = Some(attachments);
-        }
-
-        Ok(socket_packet)
     }
 
     fn is_engineio_connected(&self) -> bool {

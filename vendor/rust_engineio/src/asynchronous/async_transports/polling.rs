@@ -132,6 +132,10 @@ impl AsyncTransport for PollingTransport {
         Ok(())
     }
 
+    async fn ping(&self) -> Result<()> {
+        Err(Error::IllegalWebsocketUpgrade())
+    }
+
     async fn base_url(&self) -> Result<Url> {
         Ok(self.base_url.read().await.clone())
     }

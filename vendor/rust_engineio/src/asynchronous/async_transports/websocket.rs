@@ -10,8 +10,11 @@ use futures_util::stream::StreamExt;
 use futures_util::Stream;
 use http::HeaderMap;
 use tokio::sync::RwLock;
-use tokio_tungstenite::connect_async;
+use native_tls::TlsConnector;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::{client_async_tls_with_config, connect_async, Connector};
 use tungstenite::client::IntoClientRequest;
+use tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
 use super::websocket_general::AsyncWebsocketGeneralTransport;
@@ -48,6 +51,39 @@ impl WebsocketTransport {
         })
     }
 
+    /// Creates a new instance, plain or secure as the URL says, over a stream that the caller has opened.
+    pub async fn over<S>(
+        base_url: Url,
+        headers: Option<HeaderMap>,
+        tls_config: Option<TlsConnector>,
+        stream: S,
+        config: WebSocketConfig,
+    ) -> Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut url = base_url;
+        url.query_pairs_mut().append_pair("transport", "websocket");
+        let is_secure = matches!(url.scheme(), "https" | "wss");
+        let _ = url.set_scheme(if is_secure { "wss" } else { "ws" });
+
+        let mut req = url.clone().into_client_request()?;
+        if let Some(map) = headers {
+            req.headers_mut().extend(map);
+        }
+
+        let connector = tls_config.map(Connector::NativeTls);
+        let (ws_stream, _) =
+            client_async_tls_with_config(req, stream, Some(config), connector).await?;
+        let (sen, rec) = ws_stream.split();
+
+        let inner = AsyncWebsocketGeneralTransport::new(sen, rec).await;
+        Ok(WebsocketTransport {
+            inner,
+            base_url: Arc::new(RwLock::new(url)),
+        })
+    }
+
     /// Sends probe packet to ensure connection is valid, then sends upgrade
     /// request
     pub(crate) async fn upgrade(&self) -> Result<()> {
@@ -63,6 +99,10 @@ impl WebsocketTransport {
 impl AsyncTransport for WebsocketTransport {
     async fn emit(&self, data: Bytes, is_binary_att: bool) -> Result<()> {
         self.inner.emit(data, is_binary_att).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
     }
 
     async fn base_url(&self) -> Result<Url> {

@@ -2,17 +2,14 @@ use std::{borrow::Cow, str::from_utf8, sync::Arc, task::Poll};
 
 use crate::{error::Result, Error, Packet, PacketId};
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{
-    ready,
-    stream::{SplitSink, SplitStream},
-    FutureExt, SinkExt, Stream, StreamExt,
-};
-use tokio::{net::TcpStream, sync::Mutex};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use futures_util::{ready, FutureExt, Sink, SinkExt, Stream, StreamExt};
+use std::pin::Pin;
+use tokio::sync::{watch, Mutex};
 use tungstenite::Message;
 
-type AsyncWebsocketSender = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
-type AsyncWebsocketReceiver = SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>;
+type AsyncWebsocketSender = Pin<Box<dyn Sink<Message, Error = tungstenite::Error> + Send>>;
+type AsyncWebsocketReceiver =
+    Pin<Box<dyn Stream<Item = std::result::Result<Message, tungstenite::Error>> + Send>>;
 
 /// A general purpose asynchronous websocket transport type. Holds
 /// the sender and receiver stream of a websocket connection
@@ -22,17 +19,26 @@ type AsyncWebsocketReceiver = SplitStream<WebSocketStream<MaybeTlsStream<TcpStre
 pub(crate) struct AsyncWebsocketGeneralTransport {
     sender: Arc<Mutex<AsyncWebsocketSender>>,
     receiver: Arc<Mutex<AsyncWebsocketReceiver>>,
+    pongs: Arc<watch::Sender<u64>>,
 }
 
 impl AsyncWebsocketGeneralTransport {
     pub(crate) async fn new(
-        sender: SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>,
-        receiver: SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
+        sender: impl Sink<Message, Error = tungstenite::Error> + Send + 'static,
+        receiver: impl Stream<Item = std::result::Result<Message, tungstenite::Error>> + Send + 'static,
     ) -> Self {
         AsyncWebsocketGeneralTransport {
-            sender: Arc::new(Mutex::new(sender)),
-            receiver: Arc::new(Mutex::new(receiver)),
+            sender: Arc::new(Mutex::new(Box::pin(sender))),
+            receiver: Arc::new(Mutex::new(Box::pin(receiver))),
+            pongs: Arc::new(watch::Sender::new(0)),
         }
+    }
+
+    /// Waits until the peer answers a websocket ping.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        let mut pongs = self.pongs.subscribe();
+        self.sender.lock().await.send(Message::Ping(Vec::new())).await?;
+        pongs.changed().await.map_err(|_| Error::IllegalActionBeforeOpen())
     }
 
     /// Sends probe packet to ensure connection is valid, then sends upgrade
@@ -121,6 +127,8 @@ impl Stream for AsyncWebsocketGeneralTransport {
 
                     return Poll::Ready(Some(Ok(msg.freeze())));
                 }
+                Some(Ok(Message::Pong(_))) => self.pongs.send_modify(|count| *count += 1),
+                Some(Ok(Message::Close(_))) => return Poll::Ready(None),
                 // ignore packets other than text and binary
                 Some(Ok(_)) => (),
                 Some(Err(err)) => return Poll::Ready(Some(Err(err.into()))),

@@ -97,6 +97,10 @@ impl AsyncTransport for WebsocketSecureTransport {
         self.inner.emit(data, is_binary_att).await
     }
 
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+
     async fn base_url(&self) -> Result<Url> {
         Ok(self.base_url.read().await.clone())
     }

@@ -3,7 +3,8 @@ use std::{fmt::Debug, pin::Pin};
 use crate::{
     asynchronous::{async_socket::Socket as InnerSocket, generator::StreamGenerator},
     error::Result,
-    Packet,
+    packet::HandshakePacket,
+    Packet, PacketId,
 };
 use async_stream::try_stream;
 use futures_util::{Stream, StreamExt};
@@ -49,6 +50,16 @@ impl Client {
         self.socket.emit(packet).await
     }
 
+    /// Waits until the peer answers a websocket ping; the stream must be polled meanwhile.
+    pub async fn ping(&self) -> Result<()> {
+        self.socket.ping().await
+    }
+
+    /// What the server said on opening.
+    pub fn handshake(&self) -> &HandshakePacket {
+        self.socket.handshake()
+    }
+
     /// Static method that returns a generator for each element of the stream.
     fn stream(
         socket: InnerSocket,
@@ -58,7 +69,11 @@ impl Client {
             for await item in socket.as_stream() {
                 let packet = item?;
                 socket.handle_incoming_packet(packet.clone()).await?;
+                let is_closed = packet.packet_id == PacketId::Close;
                 yield packet;
+                if is_closed {
+                    break;
+                }
             }
         })
     }

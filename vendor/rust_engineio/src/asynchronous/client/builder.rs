@@ -262,6 +262,41 @@ impl ClientBuilder {
         }
     }
 
+    /// Build socket with only a websocket transport, plain or secure as the URL says, over a stream
+    /// that the caller has opened.
+    pub async fn build_websocket_over<S>(
+        mut self,
+        stream: S,
+        config: tungstenite::protocol::WebSocketConfig,
+    ) -> Result<Client>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let headers = if let Some(map) = self.headers.clone() {
+            Some(map.try_into()?)
+        } else {
+            None
+        };
+        let mut transport = WebsocketTransport::over(
+            self.url.clone(),
+            headers,
+            self.tls_config.clone(),
+            stream,
+            config,
+        )
+        .await?;
+        self.handshake_with_transport(&mut transport).await?;
+        Ok(Client::new(InnerSocket::new(
+            transport.into(),
+            self.handshake.ok_or(Error::IncompletePacket())?,
+            self.on_close,
+            self.on_data,
+            self.on_error,
+            self.on_open,
+            self.on_packet,
+        )))
+    }
+
     /// Build websocket if allowed, if not allowed or errored fall back to polling.
     /// WARNING: websocket errors suppressed, no indication of websocket success or failure.
     pub async fn build_with_fallback(self) -> Result<Client> {

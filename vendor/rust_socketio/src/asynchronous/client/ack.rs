@@ -11,7 +11,6 @@ use super::callback::DynAsyncCallback;
 /// won't contain data.
 #[derive(Debug)]
 pub(crate) struct Ack {
-    pub id: i32,
     pub timeout: Duration,
     pub time_started: Instant,
     pub callback: Callback<DynAsyncCallback>,

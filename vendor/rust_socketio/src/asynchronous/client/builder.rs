@@ -429,8 +429,27 @@ impl ClientBuilder {
         Ok(socket)
     }
 
-    /// Creates a new Socket that can be used for reconnections
-    pub(crate) async fn inner_create(&self) -> Result<InnerSocket> {
+    /// Connects over a stream that the caller has opened, by websocket only. Nothing runs by
+    /// itself then: the caller polls [`Client::as_stream`], and dropping it ends the connection.
+    pub async fn connect_over<S>(
+        self,
+        stream: S,
+        config: rust_engineio::tungstenite::protocol::WebSocketConfig,
+    ) -> Result<Client>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let engine_client = self
+            .engine_builder()?
+            .build_websocket_over(stream, config)
+            .await?;
+        let client = Client::new(InnerSocket::new(engine_client)?, self)?;
+        client.connect().await?;
+
+        Ok(client)
+    }
+
+    fn engine_builder(&self) -> Result<EngineIoClientBuilder> {
         let mut url = Url::parse(&self.address)?;
 
         if url.path() == "/" {
@@ -445,6 +464,13 @@ impl ClientBuilder {
         if let Some(headers) = &self.opening_headers {
             builder = builder.headers(headers.to_owned());
         }
+
+        Ok(builder)
+    }
+
+    /// Creates a new Socket that can be used for reconnections
+    pub(crate) async fn inner_create(&self) -> Result<InnerSocket> {
+        let builder = self.engine_builder()?;
 
         let engine_client = match self.transport_type {
             TransportType::Any => builder.build_with_fallback().await?,

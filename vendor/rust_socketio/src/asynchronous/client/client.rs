@@ -1,9 +1,17 @@
-use std::{ops::DerefMut, pin::Pin, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::DerefMut,
+    pin::Pin,
+    sync::{
+        atomic::{AtomicI32, Ordering},
+        Arc,
+    },
+};
 
 use backoff::{backoff::Backoff, ExponentialBackoffBuilder};
 use futures_util::{future::BoxFuture, stream, Stream, StreamExt};
+use rust_engineio::packet::HandshakePacket;
 use log::trace;
-use rand::{thread_rng, Rng};
 use serde_json::Value;
 use tokio::{
     sync::RwLock,
@@ -67,7 +75,8 @@ impl ReconnectSettings {
 pub struct Client {
     /// The inner socket client to delegate the methods to.
     socket: Arc<RwLock<InnerSocket>>,
-    outstanding_acks: Arc<RwLock<Vec<Ack>>>,
+    outstanding_acks: Arc<RwLock<BTreeMap<i32, Ack>>>,
+    next_ack_id: Arc<AtomicI32>,
     // namespace, for multiplexing messages
     nsp: String,
     // Data send in the opening packet (commonly used as for auth)
@@ -85,7 +94,8 @@ impl Client {
         Ok(Client {
             socket: Arc::new(RwLock::new(socket)),
             nsp: builder.namespace.to_owned(),
-            outstanding_acks: Arc::new(RwLock::new(Vec::new())),
+            outstanding_acks: Arc::new(RwLock::new(BTreeMap::new())),
+            next_ack_id: Arc::new(AtomicI32::new(0)),
             auth: builder.auth.clone(),
             builder: Arc::new(RwLock::new(builder)),
             disconnect_reason: Arc::new(RwLock::new(DisconnectReason::default())),
@@ -359,21 +369,39 @@ impl Client {
         E: Into<Event>,
         D: Into<Payload>,
     {
-        let id = thread_rng().gen_range(0..999);
+        let id = self.next_ack_id.fetch_add(1, Ordering::Relaxed) & i32::MAX;
         let socket_packet =
             Packet::new_from_payload(data.into(), event.into(), &self.nsp, Some(id))?;
 
         let ack = Ack {
-            id,
             time_started: Instant::now(),
             timeout,
             callback: Callback::<DynAsyncCallback>::new(callback),
         };
 
-        // add the ack to the tuple of outstanding acks
-        self.outstanding_acks.write().await.push(ack);
+        // add the ack to the outstanding ones, and forget those that nobody waits for any more
+        let mut outstanding = self.outstanding_acks.write().await;
+        while let Some(first) = outstanding.first_entry() {
+            if first.get().time_started.elapsed() < first.get().timeout {
+                break;
+            }
+            first.remove();
+        }
+        outstanding.insert(id, ack);
+        drop(outstanding);
 
         self.socket.read().await.send(socket_packet).await
+    }
+
+    /// Waits until the server's websocket answers a ping; the stream must be polled meanwhile.
+    pub async fn ping(&self) -> Result<()> {
+        let socket = self.socket.read().await.clone();
+        socket.ping().await
+    }
+
+    /// What the server said on opening.
+    pub async fn handshake(&self) -> HandshakePacket {
+        self.socket.read().await.handshake().clone()
     }
 
     async fn callback<P: Into<Payload>>(&self, event: &Event, payload: P) -> Result<()> {
@@ -400,55 +428,19 @@ impl Client {
     /// Handles the incoming acks and classifies what callbacks to call and how.
     #[inline]
     async fn handle_ack(&self, socket_packet: &Packet) -> Result<()> {
-        let mut to_be_removed = Vec::new();
-        if let Some(id) = socket_packet.id {
-            for (index, ack) in self.outstanding_acks.write().await.iter_mut().enumerate() {
-                if ack.id == id {
-                    to_be_removed.push(index);
-
-                    if ack.time_started.elapsed() < ack.timeout {
-                        if let Some(ref payload) = socket_packet.data {
-                            ack.callback.deref_mut()(
-                                Payload::from(payload.to_owned()),
-                                self.clone(),
-                            )
-                            .await;
-                        }
-                        if let Some(ref attachments) = socket_packet.attachments {
-                            if let Some(payload) = attachments.get(0) {
-                                ack.callback.deref_mut()(
-                                    Payload::Binary(payload.to_owned()),
-                                    self.clone(),
-                                )
-                                .await;
-                            }
-                        }
-                    } else {
-                        trace!("Received an Ack that is now timed out (elapsed time was longer than specified duration)");
-                    }
-                }
-            }
-            for index in to_be_removed {
-                self.outstanding_acks.write().await.remove(index);
-            }
-        }
-        Ok(())
-    }
-
-    /// Handles a binary event.
-    #[inline]
-    async fn handle_binary_event(&self, packet: &Packet) -> Result<()> {
-        let event = if let Some(string_data) = &packet.data {
-            string_data.replace('\"', "").into()
-        } else {
-            Event::Message
+        let Some(id) = socket_packet.id else {
+            return Ok(());
         };
-
-        if let Some(attachments) = &packet.attachments {
-            if let Some(binary_payload) = attachments.get(0) {
-                self.callback(&event, Payload::Binary(binary_payload.to_owned()))
-                    .await?;
-            }
+        let Some(mut ack) = self.outstanding_acks.write().await.remove(&id) else {
+            return Ok(());
+        };
+        if ack.time_started.elapsed() < ack.timeout {
+            let args = socket_packet.data.as_deref().unwrap_or("[]");
+            let args: Vec<Value> = serde_json::from_str(args)?;
+            let payload = Payload::received(args, socket_packet.attachments.as_deref());
+            ack.callback.deref_mut()(payload, self.clone()).await;
+        } else {
+            trace!("Received an Ack that is now timed out (elapsed time was longer than specified duration)");
         }
         Ok(())
     }
@@ -460,30 +452,25 @@ impl Client {
             return Ok(());
         };
 
-        // a socketio message always comes in one of the following two flavors (both JSON):
-        // 1: `["event", "msg", ...]`
-        // 2: `["msg"]`
-        // in case 2, the message is ment for the default message event, in case 1 the event
-        // is specified
-        if let Ok(Value::Array(contents)) = serde_json::from_str::<Value>(data) {
-            let (event, payloads) = match contents.len() {
-                0 => return Err(Error::IncompletePacket()),
-                // Incorrect packet, ignore it
-                1 => (Event::Message, contents.as_slice()),
-                // it's a message event
-                _ => match contents.first() {
-                    Some(Value::String(ev)) => (Event::from(ev.as_str()), &contents[1..]),
-                    // get rest(1..) of them as data, not just take the 2nd element
-                    _ => (Event::Message, contents.as_slice()),
-                    // take them all as data
-                },
-            };
+        // a socketio message is a JSON array: the name of the event, and its arguments
+        let mut args: Vec<Value> = serde_json::from_str(data)?;
+        let event = match args.first() {
+            Some(Value::String(name)) => {
+                // a server's names never stand for what this client tells of itself
+                let event = match Event::from(name.as_str()) {
+                    Event::Error | Event::Connect | Event::Close => Event::Custom(name.to_owned()),
+                    event => event,
+                };
+                args.remove(0);
+                event
+            }
+            Some(_) => Event::Message,
+            None => return Err(Error::IncompletePacket()),
+        };
 
-            // call the correct callback
-            self.callback(&event, payloads.to_vec()).await?;
-        }
-
-        Ok(())
+        // call the correct callback
+        let payload = Payload::received(args, packet.attachments.as_deref());
+        self.callback(&event, payload).await
     }
 
     /// Handles the incoming messages and classifies what callbacks to call and how.
@@ -497,11 +484,6 @@ impl Client {
                     if let Err(err) = self.handle_ack(packet).await {
                         self.callback(&Event::Error, err.to_string()).await?;
                         return Err(err);
-                    }
-                }
-                PacketId::BinaryEvent => {
-                    if let Err(err) = self.handle_binary_event(packet).await {
-                        self.callback(&Event::Error, err.to_string()).await?;
                     }
                 }
                 PacketId::Connect => {
@@ -523,9 +505,16 @@ impl Client {
                     )
                     .await?;
                 }
-                PacketId::Event => {
+                PacketId::Event | PacketId::BinaryEvent => {
                     if let Err(err) = self.handle_event(packet).await {
                         self.callback(&Event::Error, err.to_string()).await?;
+                    }
+                    // whoever asked is not left waiting
+                    if packet.id.is_some() {
+                        let data = Some("[]".to_owned());
+                        let ack =
+                            Packet::new(PacketId::Ack, self.nsp.clone(), data, packet.id, 0, None);
+                        self.socket.read().await.send(ack).await?;
                     }
                 }
             }
@@ -533,8 +522,8 @@ impl Client {
         Ok(())
     }
 
-    /// Returns the packet stream for the client.
-    pub(crate) async fn as_stream<'a>(
+    /// Returns the packet stream for the client. Callbacks are called while it is polled.
+    pub async fn as_stream<'a>(
         &'a self,
     ) -> Pin<Box<dyn Stream<Item = Result<Packet>> + Send + 'a>> {
         let socket_clone = (*self.socket.read().await).clone();
