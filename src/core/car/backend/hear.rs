@@ -76,6 +76,7 @@ impl Car {
             Anchor { entry, track: Some(track.id.clone()), position_us: dated.position_us.max(0), at, playing };
         track.duration_us =
             track.duration_us.or_else(|| self.track_named(&track.id).and_then(|known| known.duration_us));
+        self.backend.loaded = Some(track.id.clone());
         self.backend.loose = Some(track);
         let stamp = self.stamp_of_backend(now);
         self.state.timeline.insert(Stamped { stamp, anchor });

@@ -15,6 +15,8 @@ use tell::Untold;
 #[derive(Debug, Default)]
 pub(super) struct Backend {
     wall: Option<Wall>,
+    /// The track that the others have loaded: a web client that is told to play plays that one, whatever it is told beside.
+    loaded: Option<TrackId>,
     /// A track that plays and stands in no playlist.
     loose: Option<Track>,
     /// What the backend called us when it last made us its controller: a socket id, which stays its word for us when the

@@ -90,6 +90,7 @@ impl Car {
         self.queue_revision += 1;
         self.touch(now);
         let told = current.as_ref().map(|track| (track.id.clone(), playing));
+        self.backend.loaded = told.as_ref().map(|(track, _)| track.clone());
         if let Some(track) = current.filter(|_| !leads) {
             self.take_anchor(track, playing, dated, received, now);
         }

@@ -85,6 +85,7 @@ impl Car {
                     self.claim(now);
                 }
                 match action {
+                    _ if self.backend.loaded != anchor.track => self.say_track(anchor, now),
                     Action::Play { .. } => self.say_control(BackendAction::Play, anchor, now),
                     Action::Pause { .. } => self.say_control(BackendAction::Pause, anchor, now),
                     Action::Seek { .. } => self.say_control(BackendAction::Seek, anchor, now),
@@ -131,6 +132,7 @@ impl Car {
     pub(super) fn say_track(&mut self, anchor: &Anchor, now: MonoTime) {
         if let Some(track) = self.track_of(anchor) {
             let dated = self.dated(anchor, now);
+            self.backend.loaded = Some(track.id.clone());
             self.say(BackendCommand::TrackChange { track, autoplay: anchor.playing, dated });
         }
     }

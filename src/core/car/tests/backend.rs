@@ -305,3 +305,21 @@ fn a_session_that_was_left_says_nothing_any_more() {
     session(&mut bench, &[track("c", 100)], true, 0);
     assert_eq!(bench.queue(), ["c"]);
 }
+
+#[test]
+fn a_track_that_the_others_have_not_loaded_is_changed_to_rather_than_played() {
+    let mut bench = connected();
+    session(&mut bench, &[], false, 0);
+    bench.add(&[track("ours", 20)]);
+    take(&mut bench);
+    bench.command(Command::Play { entry: None });
+    bench.wait(SECOND);
+    assert_eq!(changes_of_track(&bench), 1);
+    bench.command(Command::Pause);
+    bench.wait(SECOND);
+    bench.command(Command::Play { entry: None });
+    bench.wait(SECOND);
+    let is_play = |c: &BackendCommand| matches!(c, BackendCommand::Control { action: BackendAction::Play, .. });
+    assert!(said(&bench).iter().any(is_play));
+    assert_eq!(changes_of_track(&bench), 1);
+}
