@@ -23,8 +23,16 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a program and waits until it listens.
+    /// Starts a server and waits until it listens.
     pub(crate) async fn start(program: &str, options: &Value) -> Self {
+        let mut node = Self::spawn(program, options);
+        let listening = node.expect("listening").await;
+        node.port = u16::try_from(listening["listening"].as_u64().unwrap()).unwrap();
+        node
+    }
+
+    /// Starts a program.
+    pub(crate) fn spawn(program: &str, options: &Value) -> Self {
         let mut child = Command::new("node")
             .arg(folder().join(program))
             .arg(options.to_string())
@@ -40,10 +48,7 @@ impl Node {
             }
         });
         let input = child.stdin.take().unwrap();
-        let mut node = Self { child, input, lines, port: 0 };
-        let listening = node.expect("listening").await;
-        node.port = u16::try_from(listening["listening"].as_u64().unwrap()).unwrap();
-        node
+        Self { child, input, lines, port: 0 }
     }
 
     pub(crate) fn url(&self) -> String {
