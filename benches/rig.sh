@@ -50,7 +50,7 @@ car() {
 <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
 END
     cat >"$dir/jamzd.toml" <<END
-car = { name = "car$number", user = "car$number" }
+car = { name = "car$number" }
 convoy = { id = "rig" }
 server = { url = "http://10.77.0.1:7747", token_file = "$dir/token" }
 audio = { output = "alsa" }

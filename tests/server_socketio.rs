@@ -1,5 +1,15 @@
 //! `jamz-server` as its clients see it: the real program, and real Socket.IO clients of Node.
 
+// What surrounds the tests proper fails them by panicking, and its time-outs are real time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value
+)]
+
 #[path = "server/cars.rs"]
 mod cars;
 #[path = "server/cluster.rs"]

@@ -35,7 +35,7 @@ pub enum BackendEvent {
     },
     /// `music-play`, `music-pause`, `music-seek`.
     Control { action: BackendAction, track: Option<Track>, track_id: Option<TrackId>, dated: Dated },
-    /// `music-track-change` and the older `music-change-track`.
+    /// `music-track-change`.
     TrackChanged { track: Track, autoplay: bool, dated: Dated },
     /// `music-position-sync`, from the DJ, every 5 s.
     PositionSync { track_id: Option<TrackId>, dated: Dated },
@@ -51,6 +51,7 @@ pub enum BackendEvent {
 #[derive(Debug, Clone, PartialEq)]
 pub enum BackendCommand {
     JoinSession { convoy: ConvoyId, user: UserId },
+    LeaveSession { convoy: ConvoyId },
     Control { action: BackendAction, track: Option<Track>, playing: bool, dated: Dated },
     TrackChange { track: Track, autoplay: bool, dated: Dated },
     PositionSync { track_id: TrackId, dated: Dated },

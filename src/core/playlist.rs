@@ -173,6 +173,12 @@ impl Playlist {
         self.ids().filter_map(|id| self.track(id).map(|track| (id, track)))
     }
 
+    /// The first entry of a track.
+    #[must_use]
+    pub fn entry_of(&self, track: &TrackId) -> Option<&EntryId> {
+        self.entries().find(|(_, known)| known.id == *track).map(|(entry, _)| entry)
+    }
+
     /// The entry at a place counted from nought.
     #[must_use]
     pub fn nth(&self, index: usize) -> Option<&EntryId> {

@@ -99,6 +99,13 @@ impl Timeline {
         }
     }
 
+    /// Rewrites what anchors say; their order in time must stay.
+    pub fn revise(&mut self, mut rewrite: impl FnMut(&mut Anchor)) {
+        for stamped in &mut self.anchors {
+            rewrite(&mut stamped.anchor);
+        }
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.anchors.is_empty()

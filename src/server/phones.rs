@@ -25,7 +25,10 @@ impl Switchboard {
                 let room = Room::Session(convoy);
                 let left =
                     if stays { self.rooms.hang_up(&room, connection) } else { self.rooms.leave(&room, connection) };
-                self.say_room(&room, connection, stays.then_some(None));
+                self.say_absent(&room, connection);
+                if stays {
+                    self.say_present(&room, connection, None);
+                }
                 self.participant_left(&room, connection, left);
             }
             PhoneEvent::Relay { convoy, relay, payload } => {
@@ -34,13 +37,13 @@ impl Switchboard {
             PhoneEvent::JoinGroup { group } => {
                 let room = Room::Group(group);
                 if self.rooms.join(room.clone(), connection, None) {
-                    self.say_room(&room, connection, Some(None));
+                    self.say_present(&room, connection, None);
                 }
             }
             PhoneEvent::LeaveGroup { group } => {
                 let room = Room::Group(group);
                 self.rooms.leave(&room, connection);
-                self.say_room(&room, connection, None);
+                self.say_absent(&room, connection);
             }
             PhoneEvent::Location { group, payload } => {
                 self.relay(&Room::Group(group), connection, "member-location", payload);
@@ -66,7 +69,7 @@ impl Switchboard {
         if !self.rooms.join(room.clone(), connection, None) {
             return;
         }
-        self.say_room(&room, connection, Some(None));
+        self.say_present(&room, connection, None);
         let newcomer = Box::new(Newcomer {
             connection: connection.clone(),
             device,
@@ -87,7 +90,7 @@ impl Switchboard {
         if !self.rooms.join(room.clone(), connection, Some(participant.clone())) {
             return;
         }
-        self.say_room(&room, connection, Some(Some(participant.clone())));
+        self.say_present(&room, connection, Some(&participant));
         let participants = json!({ "participants": self.rooms.participants(&room, connection) });
         self.emit(std::slice::from_ref(connection), "current-participants", &participants);
         self.emit(&self.rooms.others(&room, connection), "participant-joined", &participant);

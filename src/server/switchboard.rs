@@ -2,6 +2,7 @@
 
 use super::cluster::{Cluster, InstanceId, Message};
 use super::convoys::{ConvoyAsk, Convoys, Effect, Ticket};
+use super::limits::QUEUE_MAX;
 use super::metrics::Metrics;
 use super::probe::ClockCell;
 use super::rooms::Rooms;
@@ -181,6 +182,10 @@ impl Switchboard {
         let Some(line) = self.lines.get_mut(connection) else { return };
         self.tickets += 1;
         let ticket = self.tickets;
+        // An answer that another instance never gave is not waited for without end.
+        while line.acks.len() >= QUEUE_MAX {
+            line.acks.pop_first();
+        }
         match ask {
             Ask::Join { convoy, newcomer, claim } => {
                 line.acks.insert(ticket, ack);

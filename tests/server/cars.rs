@@ -210,6 +210,13 @@ fn health_and_figures_are_shown() {
     assert!(figures.contains("jamz_changes_total{verdict=\"applied\"} 1"), "{figures}");
     assert!(figures.contains("jamz_commit_seconds_count") && figures.ends_with("# EOF\n"), "{figures}");
     assert_eq!(server.get("/elsewhere").0, 404);
+    for (method, path) in [("OPTIONS", "/socket.io/"), ("GET", "/socket.io/?EIO=4&transport=polling")] {
+        let response = server.request(method, path);
+        assert!(
+            response.starts_with("HTTP/1.1 20") && response.contains("access-control-allow-origin: *"),
+            "{response}"
+        );
+    }
     assert!(server.terminate(), "it ends well");
     peers.next("a", "disconnect");
 }

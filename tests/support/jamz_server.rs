@@ -81,12 +81,18 @@ impl Server {
 
     /// Status and body of a page.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
+        let response = self.request("GET", path);
         let status = response.split_whitespace().nth(1).unwrap().parse().unwrap();
         (status, response.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    /// Head and body of the answer to a request, as they come.
+    pub(crate) fn request(&self, method: &str, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 
     /// The body of `/healthz`.

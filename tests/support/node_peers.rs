@@ -1,15 +1,16 @@
 //! Real `socket.io-client` peers in one Node process, which the test commands line by line.
 
+#[path = "node_packages.rs"]
+mod node_packages;
+
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// Generous, as the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
-const NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node");
 
 /// A Node process with any number of Socket.IO clients.
 pub(crate) struct Peers {
@@ -21,10 +22,9 @@ pub(crate) struct Peers {
 
 impl Peers {
     pub(crate) fn start() -> Self {
-        install();
         let mut node = Command::new("node")
             .arg("peers.js")
-            .current_dir(NODE)
+            .current_dir(node_packages::folder())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -158,16 +158,4 @@ impl Drop for Peers {
         let _ = self.node.kill();
         let _ = self.node.wait();
     }
-}
-
-/// Installs the Node packages once; tests that start together wait for each other.
-fn install() {
-    let lock = std::fs::File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock")).unwrap();
-    lock.lock().unwrap();
-    if Path::new(NODE).join("node_modules/socket.io-client/package.json").exists() {
-        return;
-    }
-    let npm = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(NODE).output();
-    let npm = npm.expect("these tests need npm: install `nodejs` and `npm`");
-    assert!(npm.status.success(), "npm ci failed: {}", String::from_utf8_lossy(&npm.stderr));
 }

@@ -1,8 +1,11 @@
 //! A Node program with the real socket.io as the peer of a test; it ends with the test.
 
+#[path = "node_packages.rs"]
+mod node_packages;
+
+pub(crate) use node_packages::folder;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -19,21 +22,19 @@ pub(crate) struct Node {
     pub(crate) port: u16,
 }
 
-/// The folder of the programs.
-pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node-tier")
-}
-
 impl Node {
-    /// Starts a program and waits until it listens.
+    /// Starts a server and waits until it listens.
     pub(crate) async fn start(program: &str, options: &Value) -> Self {
-        let folder = folder();
-        assert!(
-            folder.join("node_modules/socket.io").exists(),
-            "socket.io is not installed; run `npm ci --prefix tests/node-tier` (as `make test` does)"
-        );
+        let mut node = Self::spawn(program, options);
+        let listening = node.expect("listening").await;
+        node.port = u16::try_from(listening["listening"].as_u64().unwrap()).unwrap();
+        node
+    }
+
+    /// Starts a program.
+    pub(crate) fn spawn(program: &str, options: &Value) -> Self {
         let mut child = Command::new("node")
-            .arg(folder.join(program))
+            .arg(folder().join(program))
             .arg(options.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -47,10 +48,7 @@ impl Node {
             }
         });
         let input = child.stdin.take().unwrap();
-        let mut node = Self { child, input, lines, port: 0 };
-        let listening = node.expect("listening").await;
-        node.port = u16::try_from(listening["listening"].as_u64().unwrap()).unwrap();
-        node
+        Self { child, input, lines, port: 0 }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -98,17 +98,17 @@ impl AuthorityClock {
 mod tests {
     use super::*;
 
-    fn claim(convoy: i64) -> Option<ClockClaim> {
-        Some(ClockClaim { convoy: ConvoyTime(convoy), bound_us: 100 })
+    fn claim(convoy: i64) -> ClockClaim {
+        ClockClaim { convoy: ConvoyTime(convoy), bound_us: 100 }
     }
 
     #[test]
     fn within_a_boot_the_clock_continues_exactly_and_hears_no_claim() {
         let mut first = AuthorityClock::new(None, Some("a"), MonoTime(50));
-        first.settle(claim(9_000), MonoTime(50));
+        first.settle(Some(claim(9_000)), MonoTime(50));
         let kept = first.kept(Some("a"), MonoTime(60));
         let mut second = AuthorityClock::new(Some(&kept), Some("a"), MonoTime(100));
-        second.settle(claim(1_000_000), MonoTime(100));
+        second.settle(Some(claim(1_000_000)), MonoTime(100));
         assert_eq!(second.convoy(MonoTime(100)), first.convoy(MonoTime(100)));
     }
 
@@ -117,13 +117,13 @@ mod tests {
         let kept = KeptClock { boot: Some("a".into()), offset_us: 7, at: ConvoyTime(5_000) };
         let mut clock = AuthorityClock::new(Some(&kept), Some("b"), MonoTime(10));
         assert_eq!(clock.convoy(MonoTime(10)), ConvoyTime(5_000));
-        clock.settle(claim(4_999), MonoTime(10));
+        clock.settle(Some(claim(4_999)), MonoTime(10));
         assert_eq!(clock.convoy(MonoTime(10)), ConvoyTime(5_000));
         let mut clock = AuthorityClock::new(Some(&kept), Some("b"), MonoTime(10));
         clock.raise(ConvoyTime(6_000), MonoTime(10));
         assert_eq!(clock.convoy(MonoTime(10)), ConvoyTime(6_000));
-        clock.settle(claim(90_000), MonoTime(10));
-        clock.settle(claim(1), MonoTime(11));
+        clock.settle(Some(claim(90_000)), MonoTime(10));
+        clock.settle(Some(claim(1)), MonoTime(11));
         assert_eq!(clock.convoy(MonoTime(12)), ConvoyTime(90_002));
     }
 
@@ -132,7 +132,7 @@ mod tests {
         let kept = KeptClock { boot: Some("a".into()), offset_us: 7, at: ConvoyTime(5_000) };
         let mut elsewhere = AuthorityClock::new(Some(&kept), Some("b"), MonoTime(10));
         elsewhere.inherit(900);
-        elsewhere.settle(claim(1_000_000), MonoTime(10));
+        elsewhere.settle(Some(claim(1_000_000)), MonoTime(10));
         assert_eq!(elsewhere.convoy(MonoTime(10)), ConvoyTime(910));
         let mut here = AuthorityClock::new(Some(&kept), Some("a"), MonoTime(10));
         here.inherit(900);
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn an_absurd_claim_is_not_heard() {
         let mut clock = AuthorityClock::new(None, None, MonoTime(10));
-        clock.settle(claim(i64::MAX), MonoTime(10));
+        clock.settle(Some(claim(i64::MAX)), MonoTime(10));
         assert_eq!(clock.convoy(MonoTime(10)), ConvoyTime(10));
     }
 }

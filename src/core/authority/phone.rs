@@ -90,7 +90,7 @@ impl Authority {
             }
             PhoneRequest::Skip { forward, track } => self.skip(connection, forward, track, now),
             PhoneRequest::TrackChange { track, autoplay, dated } => {
-                self.track_change(connection, track, autoplay, dated, now)
+                self.track_change(connection, &track, autoplay, dated, now)
             }
             PhoneRequest::PositionSync { track_id, dated } => {
                 self.position_sync(connection, track_id.as_ref(), dated, now)
@@ -205,7 +205,7 @@ impl Authority {
 
     fn skip(&mut self, connection: &ConnectionId, forward: bool, track: Option<Track>, now: Now) -> Vec<Action> {
         if let Some(track) = track {
-            return self.track_change(connection, track, true, Dated { position_us: 0, unix_ms: None }, now);
+            return self.track_change(connection, &track, true, Dated { position_us: 0, unix_ms: None }, now);
         }
         let current = self.snapshot.timeline.last().and_then(|stamped| stamped.anchor.entry.clone());
         let playlist = &self.snapshot.playlist;
@@ -222,7 +222,7 @@ impl Authority {
     fn track_change(
         &mut self,
         connection: &ConnectionId,
-        track: Track,
+        track: &Track,
         autoplay: bool,
         dated: Dated,
         now: Now,
@@ -239,7 +239,7 @@ impl Authority {
         if same {
             return vec![];
         }
-        let (mut actions, place) = self.place_for(connection, &track, now);
+        let (mut actions, place) = self.place_for(connection, track, now);
         actions.push(Action::ChangeTrack { anchor: self.anchor_at(place, position_us, autoplay, now) });
         actions
     }

@@ -1,10 +1,11 @@
 //! What a person asks for, turned into changes with a time at which they take effect.
 
 use super::{Car, Link};
+use crate::core::backend::BackendCommand;
 use crate::core::changes::Action;
 use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::id::{ConvoyId, EntryId, TrackId};
-use crate::core::io::{Output, RequestId, ServerCommand};
+use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
 use crate::core::playlist::{ENTRIES_MAX, Track};
 use crate::core::request::{Addition, Command, Refusal};
@@ -240,10 +241,15 @@ impl Car {
 
     /// Leaves the convoy: its music and playlist stay behind.
     fn depart(&mut self, now: MonoTime) {
-        if matches!(self.link, Link::Joined(_)) {
-            self.outputs.push_back(Output::Server(ServerCommand::Leave));
+        match (self.link, self.convoy.take()) {
+            (Link::Joined(Dialect::Backend), Some(convoy)) => self.say(BackendCommand::LeaveSession { convoy }),
+            (Link::Joined(Dialect::Jamz), _) => self.outputs.push_back(Output::Server(ServerCommand::Leave)),
+            _ => {}
         }
-        self.convoy = None;
+        if let Link::Joined(dialect) = self.link {
+            self.link = Link::Joining(dialect);
+        }
+        self.backend.forget_convoy();
         self.state = crate::core::convoy::Snapshot::default();
         self.members.clear();
         self.queue_revision += 1;

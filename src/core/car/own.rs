@@ -73,6 +73,11 @@ impl Own {
         self.pending.values().filter(|pending| pending.stored).map(|pending| pending.change.clone()).collect()
     }
 
+    /// Whether control was asked for, and no authority knows.
+    pub(super) fn asks_for_control(&self) -> bool {
+        self.pending.values().any(|pending| pending.stored && pending.change.action == Action::TakeControl)
+    }
+
     pub(super) fn latest(&self) -> Option<Hlc> {
         self.pending.values().map(|pending| pending.change.hlc).max()
     }
@@ -190,10 +195,7 @@ impl Car {
 
     fn after_own(&mut self, change: &Change, now: MonoTime) {
         match self.link {
-            Link::Joined(Dialect::Backend) => {
-                self.tell_backend(change, now);
-                self.settle(&change.id, Verdict::Applied);
-            }
+            Link::Joined(Dialect::Backend) => self.tell_backend(change, now),
             Link::Joined(Dialect::Jamz) => {}
             Link::Down | Link::Joining(_) => {
                 let reach = if self.convoy.is_some() { Reach::Local } else { Reach::Convoy };

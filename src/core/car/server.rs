@@ -58,6 +58,7 @@ impl Car {
         let was_joined = matches!(self.link, Link::Joined(_));
         self.link = Link::Down;
         self.tiers.handle_lost(reason);
+        self.backend.handle_down();
         for member in &mut self.members {
             member.online = member.device == self.me.device.as_str();
         }

@@ -80,6 +80,7 @@ impl Car {
             clock: self.clock.map().filter(|_| self.base == TimeBase::Convoy),
             at: self.convoy_now(now),
             sequence: self.own.sequence(),
+            known_as: self.backend.known_as.clone(),
             volume: self.volume,
         }
     }

@@ -238,7 +238,7 @@ async fn receive(mut pushed: mpsc::Receiver<PushInfo>, me: InstanceId, inbox: mp
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "a message of another instance is not understood; is it the same version?")
+                tracing::warn!(%error, "a message of another instance is not understood; is it the same version?");
             }
         }
     }

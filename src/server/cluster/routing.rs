@@ -274,26 +274,26 @@ impl Switchboard {
         }
     }
 
-    /// Tells the other instances that someone here is in a room, or no longer.
-    pub(in crate::server) fn say_room(
-        &self,
-        room: &Room,
-        connection: &ConnectionId,
-        participant: Option<Option<Value>>,
-    ) {
-        let Some(cluster) = self.cluster.as_ref().filter(|cluster| cluster.up) else { return };
-        let (room, connection) = (room.clone(), connection.clone());
-        let message = match participant {
-            Some(participant) => Message::Present { room, connection, participant },
-            None => Message::Absent { room, connection },
-        };
-        cluster.link.send(None, message);
+    /// Tells the other instances that someone here is in a room.
+    pub(in crate::server) fn say_present(&self, room: &Room, connection: &ConnectionId, participant: Option<&Value>) {
+        if let Some(cluster) = self.cluster.as_ref().filter(|cluster| cluster.up) {
+            let (room, connection, participant) = (room.clone(), connection.clone(), participant.cloned());
+            cluster.link.send(None, Message::Present { room, connection, participant });
+        }
+    }
+
+    /// Tells them that someone here has left it.
+    pub(in crate::server) fn say_absent(&self, room: &Room, connection: &ConnectionId) {
+        if let Some(cluster) = self.cluster.as_ref().filter(|cluster| cluster.up) {
+            let (room, connection) = (room.clone(), connection.clone());
+            cluster.link.send(None, Message::Absent { room, connection });
+        }
     }
 
     fn say_rooms(&self) {
         for (room, connection, participant) in self.rooms.all() {
             if self.lines.contains_key(connection) {
-                self.say_room(room, connection, Some(participant.clone()));
+                self.say_present(room, connection, participant.as_ref());
             }
         }
     }

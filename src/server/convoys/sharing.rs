@@ -93,7 +93,7 @@ impl Convoys {
     pub fn lost(&mut self, connection: &ConnectionId, now: Now) {
         let seated = |hosted: &&mut Hosted| hosted.authority.seat(connection).is_some();
         let mut left = Vec::new();
-        for (convoy, hosted) in self.hosted.iter_mut().filter(|(_, hosted)| seated(&hosted)) {
+        for (convoy, hosted) in self.hosted.iter_mut().filter(|(_, hosted)| seated(hosted)) {
             hosted.leave(connection, true, now);
             left.push(convoy.clone());
         }

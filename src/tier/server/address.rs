@@ -46,11 +46,9 @@ impl Address {
         })
     }
 
-    /// Where Socket.IO is spoken over a WebSocket.
-    pub(super) fn websocket(&self) -> String {
-        let (_, rest) = self.base.split_once("://").unwrap_or_default();
-        let scheme = if self.secure { "wss" } else { "ws" };
-        format!("{scheme}://{rest}/socket.io/?EIO=4&transport=websocket")
+    /// Where Socket.IO is spoken.
+    pub(super) fn socket_io(&self) -> String {
+        format!("{}/socket.io/", self.base)
     }
 
     /// Where e-mail and password are changed for a token.
@@ -72,11 +70,11 @@ mod tests {
     fn an_address_is_taken_with_port_path_and_any_case() {
         let address = Address::parse("HTTPS://Example.org:8443/jam/").unwrap();
         assert_eq!((address.host.as_str(), address.port, address.secure), ("example.org", 8443, true));
-        assert_eq!(address.websocket(), "wss://example.org:8443/jam/socket.io/?EIO=4&transport=websocket");
+        assert_eq!(address.socket_io(), "https://example.org:8443/jam/socket.io/");
         assert_eq!(address.login(), "https://example.org:8443/jam/api/auth/login");
         let plain = Address::parse("http://[::1]").unwrap();
         assert_eq!((plain.host.as_str(), plain.port), ("::1", 80));
-        assert_eq!(plain.websocket(), "ws://[::1]/socket.io/?EIO=4&transport=websocket");
+        assert_eq!(plain.socket_io(), "http://[::1]/socket.io/");
     }
 
     #[test]

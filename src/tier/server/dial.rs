@@ -1,33 +1,31 @@
-//! From an address to an open WebSocket, with a reason that a driver understands when it fails.
+//! From an address to an open TCP stream, with a reason that a driver understands when it fails.
 
 use super::address::Address;
 use super::config::TierError;
 use super::http::Http;
-use super::packet::PAYLOAD_BYTES_MAX;
 use super::watched::{Arrivals, Watched};
 use crate::core::clock::Monotonic;
 use crate::wire::server::track::cut;
+use rust_socketio::Error;
+use rust_socketio::rust_engineio::Error as EngineError;
+use rust_socketio::rust_engineio::tungstenite::{self, error::CapacityError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
-use tokio_tungstenite::tungstenite::{self, error::CapacityError, protocol::WebSocketConfig};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 /// How long one of several network addresses of a name may take before the next one is tried.
 const ADDRESS_DEADLINE: Duration = Duration::from_secs(2);
 /// Longest text of a foreign system in a reason, in bytes.
 const WORDS_BYTES_MAX: usize = 200;
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<Watched<TcpStream>>>;
-
 /// Opens connections to one server.
 pub(super) struct Dialer {
     pub(super) address: Address,
     pub(super) http: Http,
     pub(super) clock: Arc<dyn Monotonic>,
-    tls: native_tls::TlsConnector,
+    pub(super) tls: native_tls::TlsConnector,
 }
 
 impl Dialer {
@@ -35,31 +33,24 @@ impl Dialer {
     pub(super) fn new(address: Address, ca_file: Option<&Path>, clock: Arc<dyn Monotonic>) -> Result<Self, TierError> {
         let authorities = ca_file.map(authorities).transpose()?.unwrap_or_default();
         let mut builder = native_tls::TlsConnector::builder();
+        // Reading the system's authorities takes a Pi a while, and plain HTTP asks for none.
+        builder.disable_built_in_roots(!address.secure);
         for pem in &authorities {
             let certificate =
                 native_tls::Certificate::from_pem(pem).map_err(|error| TierError::Tls(error.to_string()))?;
             builder.add_root_certificate(certificate);
         }
         let tls = builder.build().map_err(|error| TierError::Tls(error.to_string()))?;
-        let http = Http::new(&authorities).map_err(|error| TierError::Tls(error.to_string()))?;
+        let http = Http::new(&authorities, address.secure).map_err(|error| TierError::Tls(error.to_string()))?;
         Ok(Self { address, http, clock, tls })
     }
 
-    /// Opens the WebSocket.
-    pub(super) async fn dial(&self) -> Result<(Socket, Arc<Arrivals>), String> {
+    /// Opens a stream.
+    pub(super) async fn dial(&self) -> Result<(Watched<TcpStream>, Arc<Arrivals>), String> {
         let stream = self.connect().await?;
         // Without it Nagle's algorithm holds a control back until the one before is acknowledged: a whole round trip.
         stream.set_nodelay(true).map_err(|error| self.unreachable(&error))?;
-        let (stream, arrivals) = Watched::new(stream, self.clock.clone());
-        let config = WebSocketConfig::default()
-            .read_buffer_size(16 << 10)
-            .write_buffer_size(0)
-            .max_message_size(Some(PAYLOAD_BYTES_MAX))
-            .max_frame_size(Some(PAYLOAD_BYTES_MAX));
-        let connector = Connector::NativeTls(self.tls.clone());
-        let opened =
-            client_async_tls_with_config(self.address.websocket(), stream, Some(config), Some(connector)).await;
-        opened.map(|(socket, _)| (socket, arrivals)).map_err(|error| self.opening(&error))
+        Ok(Watched::new(stream, self.clock.clone()))
     }
 
     /// Tries the name's addresses one after another: an IPv6 address that leads nowhere must not hide the IPv4 one.
@@ -88,8 +79,12 @@ impl Dialer {
         }
     }
 
-    fn opening(&self, error: &tungstenite::Error) -> String {
+    /// The reason when no connection could be made over an open stream.
+    pub(super) fn opening(&self, error: &Error) -> String {
         let Address { host, port, .. } = &self.address;
+        let Error::IncompleteResponseFromEngineIo(EngineError::WebsocketError(error)) = error else {
+            return foreign(&format!("it opens with something else than Engine.IO ({error})"));
+        };
         match error {
             tungstenite::Error::Tls(error) => {
                 let error = error.to_string();
@@ -115,13 +110,19 @@ pub(super) fn foreign(how: &str) -> String {
 }
 
 /// The reason when an open connection ended by itself.
-pub(super) fn broken(error: &tungstenite::Error) -> String {
-    match error {
-        tungstenite::Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-            format!("the server sent a message of {size} bytes; at most {max_size} are read")
+pub(super) fn broken(error: &Error) -> String {
+    let cause = match error {
+        Error::IllegalActionBeforeOpen() => return "the server closed the connection".into(),
+        Error::IncompleteResponseFromEngineIo(EngineError::PingTimeout()) => {
+            return "the server's heartbeat stopped".into();
         }
-        error => format!("the connection broke: {}", words(&error.to_string())),
-    }
+        Error::IncompleteResponseFromEngineIo(EngineError::WebsocketError(tungstenite::Error::Capacity(
+            CapacityError::MessageTooLong { size, max_size },
+        ))) => return format!("the server sent a message of {size} bytes; at most {max_size} are read"),
+        Error::IncompleteResponseFromEngineIo(EngineError::WebsocketError(error)) => error.to_string(),
+        error => error.to_string(),
+    };
+    format!("the connection broke: {}", words(&cause))
 }
 
 /// Foreign text, fit for a log line and for a person.

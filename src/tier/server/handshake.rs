@@ -1,8 +1,7 @@
 //! From nothing to a connection whose dialect is known: dialled, taken by the server, greeted.
 
+use super::connection::{Connection, Heard};
 use super::dial::{self, Dialer};
-use super::engine::{Engine, Frame};
-use super::packet::{self, Incoming};
 use super::token::Token;
 use crate::core::io::Dialect;
 use crate::wire::server::jamz::{self, Hello};
@@ -32,57 +31,37 @@ impl From<String> for Failure {
 }
 
 /// Connects.
-pub(super) async fn shake(dialer: &Dialer, token: Option<&Token>) -> Result<(Engine, Dialect), Failure> {
-    let mut engine = timeout(CONNECT_DEADLINE, connect(dialer, token)).await.map_err(|_| {
+pub(super) async fn shake(dialer: &Dialer, token: Option<&Token>) -> Result<(Connection, Dialect), Failure> {
+    let mut connection = timeout(CONNECT_DEADLINE, connect(dialer, token)).await.map_err(|_| {
         Failure::Unreachable(format!("no answer from {} within {} s", dialer.address.host, CONNECT_DEADLINE.as_secs()))
     })??;
-    let greeted = timeout(HELLO_DEADLINE, hello(&mut engine)).await;
+    let greeted = timeout(HELLO_DEADLINE, hello(&mut connection)).await;
     let dialect = greeted.map_err(|_| dial::foreign(&format!("no hello within {} s", HELLO_DEADLINE.as_secs())))??;
-    Ok((engine, dialect))
+    Ok((connection, dialect))
 }
 
-async fn connect(dialer: &Dialer, token: Option<&Token>) -> Result<Engine, Failure> {
-    let mut engine = Engine::open(dialer).await?;
-    engine.writer.say(&packet::connect(token.map(Token::secret)));
+async fn connect(dialer: &Dialer, token: Option<&Token>) -> Result<Connection, Failure> {
+    let mut connection = Connection::open(dialer, token).await?;
     loop {
-        match next(&mut engine).await? {
-            Incoming::Connected => return Ok(engine),
-            Incoming::Refused(said) => return Err(Failure::Refused(said)),
-            Incoming::Disconnected => return Err(Failure::Refused("it closed the connection".into())),
+        match connection.reader.next().await? {
+            Heard::Connected => return Ok(connection),
+            Heard::Refused(said) => return Err(Failure::Refused(said)),
+            Heard::Disconnected => return Err(Failure::Refused("it closed the connection".into())),
             other => tracing::debug!(?other, "ahead of the server's answer"),
         }
     }
 }
 
-async fn hello(engine: &mut Engine) -> Result<Dialect, Failure> {
+async fn hello(connection: &mut Connection) -> Result<Dialect, Failure> {
     loop {
-        match next(engine).await? {
-            Incoming::Event { name, args, .. } if name == jamz::HELLO => return Ok(dialect(args)?),
+        match connection.reader.next().await? {
+            Heard::Event { name, args, .. } if name == jamz::HELLO => return Ok(dialect(args)?),
             // A server that takes a connection and then drops it because of the token.
-            Incoming::Refused(said) => return Err(Failure::Refused(said)),
-            Incoming::Disconnected => {
+            Heard::Refused(said) => return Err(Failure::Refused(said)),
+            Heard::Disconnected => {
                 return Err(Failure::Unreachable("the server ended the connection at once".into()));
             }
             other => tracing::debug!(?other, "ahead of the server's hello"),
-        }
-    }
-}
-
-/// The next packet; heartbeats are answered.
-async fn next(engine: &mut Engine) -> Result<Incoming, Failure> {
-    loop {
-        let frame = tokio::select! {
-            pumped = engine.writer.pump(), if engine.writer.is_busy() => { pumped?; continue }
-            frame = engine.reader.next() => frame?,
-        };
-        match frame {
-            Frame::Message(text) => {
-                let incoming = packet::parse(text.get(1..).unwrap_or_default());
-                return Ok(incoming.map_err(|error| dial::foreign(&error.to_string()))?);
-            }
-            Frame::Beat => engine.writer.beat(),
-            Frame::Closed => return Err(Failure::Unreachable("the server closed the connection at once".into())),
-            Frame::Pong(_) | Frame::Nothing => {}
         }
     }
 }

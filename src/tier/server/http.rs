@@ -33,11 +33,12 @@ pub(super) enum LoginError {
 pub(super) struct Http(reqwest::Client);
 
 impl Http {
-    /// A client that trusts the system's authorities, and those given in PEM.
-    pub(super) fn new(authorities: &[Vec<u8>]) -> reqwest::Result<Self> {
+    /// A client that trusts those authorities given in PEM, and the system's where it has to be `secure`.
+    pub(super) fn new(authorities: &[Vec<u8>], secure: bool) -> reqwest::Result<Self> {
         let mut builder = reqwest::Client::builder()
             .timeout(DEADLINE)
             .no_proxy()
+            .tls_built_in_root_certs(secure)
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none());
         for pem in authorities {

@@ -1,8 +1,8 @@
 //! The life of the link: attempts without end, never in a hot loop, one connection after another.
 
 use super::backoff::{Backoff, GOOD_AFTER_US};
+use super::connection::Connection;
 use super::dial::Dialer;
-use super::engine::Engine;
 use super::handshake::{self, Failure};
 use super::inbox::{Abandoned, Inbox};
 use super::refresh::Refresh;
@@ -36,7 +36,7 @@ pub(super) struct Link {
 
 /// A connection that is ready.
 struct Ready {
-    engine: Engine,
+    connection: Connection,
     dialect: Dialect,
     token: Option<Token>,
 }
@@ -94,7 +94,7 @@ impl Link {
     }
 
     async fn carry(&mut self, ready: Ready) -> Result<Ended, Abandoned> {
-        let Ready { engine, dialect, token } = ready;
+        let Ready { connection, dialect, token } = ready;
         // What was said while nobody listened is not said now: it was dropped, and the core knows.
         while self.commands.try_recv().is_ok() {}
         let _ = self.overflow.notified().now_or_never();
@@ -110,7 +110,7 @@ impl Link {
             overflow: &self.overflow,
             stop: &mut self.stop,
         };
-        Ok(Session::new(engine, dialect, refresh, around).run().await)
+        Ok(Session::new(connection, dialect, refresh, around).run().await)
     }
 
     async fn tell_down(&mut self, reason: String) -> Result<(), Abandoned> {
@@ -145,14 +145,14 @@ impl Link {
 async fn make(dialer: &Dialer, tokens: &mut Tokens) -> Result<Ready, String> {
     let token = tokens.obtain(dialer).await?;
     let said = match handshake::shake(dialer, token.as_ref()).await {
-        Ok((engine, dialect)) => return Ok(Ready { engine, dialect, token }),
+        Ok((connection, dialect)) => return Ok(Ready { connection, dialect, token }),
         Err(Failure::Unreachable(reason)) => return Err(reason),
         Err(Failure::Refused(said)) => said,
     };
     let reason = tokens.refuse(token.as_ref(), &said);
     let Some(token) = tokens.log_in(dialer).await? else { return Err(reason) };
     match handshake::shake(dialer, Some(&token)).await {
-        Ok((engine, dialect)) => Ok(Ready { engine, dialect, token: Some(token) }),
+        Ok((connection, dialect)) => Ok(Ready { connection, dialect, token: Some(token) }),
         Err(Failure::Unreachable(reason)) => Err(reason),
         Err(Failure::Refused(said)) => Err(tokens.refuse(Some(&token), &said)),
     }

@@ -1,20 +1,19 @@
 //! Tier 1: the Socket.IO connection to the server, whose whole life is owned here.
 //!
-//! One task owns it: `link` attempts without end; `handshake` makes a connection (`dial`, `engine`, `packet`: sockets, Engine.IO,
-//! Socket.IO); `session` carries over it and watches its life (`requests`); `tokens`, `token`, `refresh` and `http` show the server
+//! One task owns it: `link` attempts without end; `handshake` makes a connection (`dial` opens and `watched` watches a
+//! stream, over which `connection` has rust_socketio speak Socket.IO); `session` carries over it and watches its life (`requests`); `tokens`, `token`, `refresh` and `http` show the server
 //! who we are. Nothing of a connection outlives its `session`: dropping it closes the socket.
 
 mod address;
 mod backoff;
 mod config;
+mod connection;
 mod dial;
-mod engine;
 mod handshake;
 mod http;
 mod inbox;
 mod jamz;
 mod link;
-mod packet;
 mod refresh;
 mod requests;
 mod session;

@@ -1,10 +1,9 @@
 //! One connection from its greeting to its end: commands out, events in, and the watch over its life.
 
+use super::connection::{Connection, Heard};
 use super::dial::{Dialer, words};
-use super::engine::{Engine, Frame};
 use super::inbox::Inbox;
 use super::jamz as own;
-use super::packet::{self, Incoming};
 use super::refresh::Refresh;
 use super::requests::{Question, Requests};
 use super::tokens::Tokens;
@@ -21,6 +20,11 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// While there is something to do, deadlines strike so much later: their answers may be among what is not read yet.
 const BUSY_US: i64 = 1_000_000;
+
+/// Longest wait with nothing due, in microseconds.
+const WAIT_US_MAX: i64 = 60_000_000;
+/// What stands around an event's name and payload in a message, in bytes: kind, number, brackets, quotes, comma.
+const AROUND_BYTES: usize = 20;
 
 /// Why a connection ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,23 +54,20 @@ pub(super) struct Around<'a> {
 
 /// A connection in use.
 pub(super) struct Session<'a> {
-    engine: Engine,
+    connection: Connection,
     dialect: Dialect,
     around: Around<'a>,
     requests: Requests,
     refresh: Refresh,
     /// The backend's session that we joined.
     joined: Option<backend::Session>,
-    /// When the server last beat.
-    beaten: MonoTime,
     /// Nonsense was reported; more of it goes to the debug log.
     warned: bool,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(engine: Engine, dialect: Dialect, refresh: Refresh, around: Around<'a>) -> Self {
-        let beaten = around.dialer.clock.now();
-        Self { engine, dialect, around, requests: Requests::default(), refresh, joined: None, beaten, warned: false }
+    pub(super) fn new(connection: Connection, dialect: Dialect, refresh: Refresh, around: Around<'a>) -> Self {
+        Self { connection, dialect, around, requests: Requests::default(), refresh, joined: None, warned: false }
     }
 
     /// Carries until the connection ends.
@@ -74,9 +75,8 @@ impl<'a> Session<'a> {
         loop {
             if let Err(ended) = self.step().await {
                 if ended == Ended::Asked {
-                    self.engine.writer.say(packet::DISCONNECT);
-                    self.engine.writer.close();
-                    let _ = tokio::time::timeout(FAREWELL, self.engine.writer.pump()).await;
+                    self.connection.writer.close();
+                    let _ = tokio::time::timeout(FAREWELL, self.connection.writer.pump()).await;
                 }
                 return ended;
             }
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
     async fn step(&mut self) -> Result<(), Ended> {
         let wait = self.wait();
         let Around { inbox, commands, overflow, stop, .. } = &mut self.around;
-        let takes_commands = self.requests.has_room() && self.engine.writer.has_room();
+        let takes_commands = self.requests.has_room() && self.connection.writer.has_room();
         let mut idle = false;
         // In this order, so that no deadline strikes while its answer is here and only unread.
         tokio::select! {
@@ -94,14 +94,11 @@ impl<'a> Session<'a> {
             _ = stop => return Err(Ended::Asked),
             () = overflow.notified() => return Err(Ended::Lost("more was said than the link carries; it begins anew".into())),
             delivered = inbox.deliver(), if !inbox.is_empty() => delivered.map_err(|_| Ended::Asked)?,
-            pumped = self.engine.writer.pump(), if self.engine.writer.is_busy() => pumped?,
+            pumped = self.connection.writer.pump(), if self.connection.writer.is_busy() => pumped?,
             command = commands.recv(), if takes_commands => self.on_command(command.ok_or(Ended::Asked)?)?,
-            frame = self.engine.reader.next() => {
-                let received = self.around.dialer.clock.now();
-                self.on_frame(frame?, received)?;
-            }
+            heard = self.connection.reader.next() => self.on_heard(heard?)?,
             Some(time_s) = self.refresh.server_time() => self.refresh.on_time(time_s, self.around.dialer.clock.now()),
-            () = tokio::time::sleep(wait) => idle = true,
+            () = tokio::time::sleep(wait) => idle = self.connection.reader.is_idle(),
         }
         let now = self.around.dialer.clock.now();
         self.on_time(if idle { now } else { now - BUSY_US })
@@ -109,15 +106,14 @@ impl<'a> Session<'a> {
 
     /// How long nothing is due.
     fn wait(&self) -> Duration {
-        let beat = self.beaten + self.engine.beat_us_max;
-        let due = [self.requests.next_deadline(self.engine.reader.held_up()), self.refresh.due(), Some(beat)];
-        let first = due.into_iter().flatten().min().unwrap_or(beat);
-        let us = (first - self.around.dialer.clock.now()).clamp(0, 60_000_000);
+        let due = [self.requests.next_deadline(self.connection.reader.held_up()), self.refresh.due()];
+        let now = self.around.dialer.clock.now();
+        let us = due.into_iter().flatten().min().map_or(WAIT_US_MAX, |first| (first - now).clamp(0, WAIT_US_MAX));
         Duration::from_micros(us as u64) + Duration::from_millis(1)
     }
 
     fn on_time(&mut self, now: MonoTime) -> Result<(), Ended> {
-        while let Some(asked) = self.requests.overdue(now, self.engine.reader.held_up()) {
+        while let Some(asked) = self.requests.overdue(now, self.connection.reader.held_up()) {
             let late = (now - asked.at) / 1_000;
             match asked.question {
                 Question::Token => tracing::warn!("the server does not refresh the token; it is asked again later"),
@@ -130,11 +126,8 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        if now - self.beaten > self.engine.beat_us_max {
-            return Err(Ended::Lost("the server's heartbeat stopped".into()));
-        }
         if self.dialect == Dialect::Jamz && self.refresh.is_due(now) {
-            self.ask(jamz::TOKEN, &json!({}), Question::Token)?;
+            self.ask(jamz::TOKEN, json!({}), Question::Token)?;
         }
         Ok(())
     }
@@ -143,13 +136,13 @@ impl<'a> Session<'a> {
         match (self.dialect, command) {
             (Dialect::Jamz, command) => {
                 if let Some((name, payload, question)) = own::question(&command) {
-                    self.ask(name, &payload, question)?;
+                    self.ask(name, payload, question)?;
                 }
             }
             (Dialect::Backend, ServerCommand::Probe { .. }) if self.requests.is_waiting_for(&Question::Ping) => {}
             (Dialect::Backend, ServerCommand::Probe { .. }) => {
                 let number = self.requests.ask(Question::Ping, self.around.dialer.clock.now());
-                self.engine.writer.ping(number);
+                self.connection.writer.ping(number);
             }
             (Dialect::Backend, ServerCommand::Backend(command)) => {
                 if let BackendCommand::JoinSession { convoy, user } = &command {
@@ -160,64 +153,43 @@ impl<'a> Session<'a> {
                     return Ok(());
                 };
                 let (name, payload) = backend::format(&command, session);
-                self.say(name, &packet::event_text(name, &payload, None))?;
+                if self.is_short(name, &payload)? {
+                    self.connection.writer.say(name, payload);
+                }
             }
             (Dialect::Backend, _) => tracing::debug!("a command of the other dialect; dropped"),
         }
         Ok(())
     }
 
-    fn ask(&mut self, name: &str, payload: &Value, question: Question) -> Result<(), Ended> {
-        let number = self.requests.ask(question, self.around.dialer.clock.now());
-        let text = packet::event_text(name, payload, Some(number));
-        if !self.say(name, &text)? {
-            self.requests.answered(number);
+    fn ask(&mut self, name: &'static str, payload: Value, question: Question) -> Result<(), Ended> {
+        if self.is_short(name, &payload)? {
+            let number = self.requests.ask(question, self.around.dialer.clock.now());
+            self.connection.writer.ask(name, payload, number);
         }
         Ok(())
     }
 
-    /// Says it, unless it is longer than the server takes: it would close the connection, again and again.
-    fn say(&mut self, name: &str, text: &str) -> Result<bool, Ended> {
-        if text.len() >= self.engine.payload_max {
-            let reason = format!("`{name}` has {} bytes; the server takes {}", text.len(), self.engine.payload_max);
-            tracing::warn!("{reason}");
-            self.around.inbox.push(ServerEvent::Rejected { reason })?;
-            return Ok(false);
+    /// Whether the server takes it. If not, it is not said: the server would close the connection, again and again.
+    fn is_short(&mut self, name: &str, payload: &Value) -> Result<bool, Ended> {
+        let (bytes, bytes_max) = (name.len() + payload.to_string().len() + AROUND_BYTES, self.connection.payload_max);
+        if bytes <= bytes_max {
+            return Ok(true);
         }
-        self.engine.writer.say(text);
-        Ok(true)
+        let reason = format!("`{name}` has {bytes} bytes; the server takes {bytes_max}");
+        tracing::warn!("{reason}");
+        self.around.inbox.push(ServerEvent::Rejected { reason })?;
+        Ok(false)
     }
 
-    fn on_frame(&mut self, frame: Frame, received: MonoTime) -> Result<(), Ended> {
-        match frame {
-            Frame::Message(text) => match packet::parse(text.get(1..).unwrap_or_default()) {
-                Ok(incoming) => self.on_packet(incoming, received)?,
-                Err(error) => self.nonsense("a packet", &error.to_string()),
-            },
-            Frame::Beat => {
-                self.beaten = received;
-                self.engine.writer.beat();
-            }
-            Frame::Pong(number) => self.on_answer(number, Vec::new(), received)?,
-            Frame::Closed => return Err(Ended::Lost("the server closed the connection".into())),
-            Frame::Nothing => {}
-        }
-        Ok(())
-    }
-
-    fn on_packet(&mut self, incoming: Incoming, received: MonoTime) -> Result<(), Ended> {
-        match incoming {
-            Incoming::Event { name, args, ack } => {
-                if let Some(number) = ack {
-                    self.engine.writer.say(&packet::ack_text(number));
-                }
-                self.on_event(&name, args, received)?;
-            }
-            Incoming::Ack { id, args } => self.on_answer(id, args, received)?,
-            Incoming::Disconnected => return Err(Ended::Lost("the server disconnected this car".into())),
-            Incoming::Refused(said) => return Err(Ended::Lost(format!("the server says: {}", words(&said)))),
-            Incoming::Foreign(what) => self.nonsense(what, "it cannot be read"),
-            Incoming::Connected => {}
+    fn on_heard(&mut self, heard: Heard) -> Result<(), Ended> {
+        match heard {
+            Heard::Event { name, args, received } => self.on_event(&name, args, received)?,
+            Heard::Answer { number, args, received } => self.on_answer(number, args, received)?,
+            Heard::Disconnected => return Err(Ended::Lost("the server disconnected this car".into())),
+            Heard::Refused(said) => return Err(Ended::Lost(format!("the server says: {}", words(&said)))),
+            Heard::Nonsense(what, problem) => self.nonsense(what, &problem),
+            Heard::Connected => {}
         }
         Ok(())
     }

@@ -13,16 +13,26 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Arrivals {
     bytes: AtomicU64,
     last_us: AtomicI64,
+    /// Bytes that had come when the last message was complete.
+    bytes_complete: AtomicU64,
+    /// When the last long message was complete; nought when none was.
+    long_complete_us: AtomicI64,
 }
 
 impl Arrivals {
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// A message is complete; a long one has held up those behind it.
+    pub(super) fn complete(&self, is_long: bool) {
+        self.bytes_complete.store(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        if is_long {
+            self.long_complete_us.store(self.last_us.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
-    /// When the last byte was read.
-    pub(super) fn last(&self) -> MonoTime {
-        MonoTime(self.last_us.load(Ordering::Relaxed))
+    /// When the last byte came of a message that held up, or still holds up, what is behind it.
+    pub(super) fn held_up(&self) -> Option<MonoTime> {
+        let partly_here = self.bytes.load(Ordering::Relaxed) > self.bytes_complete.load(Ordering::Relaxed);
+        let since = if partly_here { &self.last_us } else { &self.long_complete_us };
+        Some(since.load(Ordering::Relaxed)).filter(|us| *us != 0).map(MonoTime)
     }
 }
 

@@ -29,7 +29,8 @@ pub struct Session {
     pub user: UserId,
 }
 
-/// Reads an event by its name and first argument; none when it is of no concern to a car.
+/// Reads an event by its name and first argument; none when it is of no concern to a car. `music-change-track` is none: it says
+/// for older clients, and without whether the music plays, what `music-session-state` or `music-track-change` says beside it.
 ///
 /// # Errors
 /// [`BackendError`] when it concerns a car and makes no sense.
@@ -40,7 +41,6 @@ pub fn parse(event: &str, payload: Option<&Value>) -> Result<Option<BackendEvent
         "music-seek" => Some(BackendAction::Seek),
         "music-session-state"
         | "music-track-change"
-        | "music-change-track"
         | "music-position-sync"
         | "music-controller-changed"
         | "playlist-update"
@@ -63,7 +63,7 @@ pub fn parse(event: &str, payload: Option<&Value>) -> Result<Option<BackendEvent
             playing: fields.flag("is_playing"),
             dated: fields.dated("position", false)?,
         },
-        (None, "music-track-change" | "music-change-track") => BackendEvent::TrackChanged {
+        (None, "music-track-change") => BackendEvent::TrackChanged {
             track: fields.track("track").ok_or_else(|| fields.missing("track"))?,
             autoplay: fields.flag("autoPlay"),
             dated: fields.dated("position", false)?,
@@ -94,6 +94,8 @@ pub fn format(command: &BackendCommand, session: &Session) -> (&'static str, Val
             "join-music-session",
             json!({"sessionId": convoy.as_str(), "groupId": convoy.as_str(), "userId": user.as_str()}),
         ),
+        // A music session is an audio session's room, and has no event of its own to leave it.
+        BackendCommand::LeaveSession { convoy } => ("leave-audio-session", json!({"sessionId": convoy.as_str()})),
         BackendCommand::Control { action, track, playing, dated } => (
             "music-control",
             json!({

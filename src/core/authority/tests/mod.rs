@@ -3,6 +3,7 @@
 use super::*;
 use crate::core::backend::{BackendAction, BackendEvent, Dated};
 use crate::core::changes::ChangeId;
+use crate::core::election::Term;
 use crate::core::id::{EntryId, UserId};
 use crate::core::order::OrderKey;
 use crate::core::playlist::Track;
@@ -70,7 +71,7 @@ impl Stage {
         self.sequence += 1;
         let hlc = Hlc { time_us: self.convoy().0, count: 0 };
         let id = ChangeId { device: DeviceId::new(device).unwrap(), sequence: self.sequence };
-        let change = Change { id, hlc, term: Default::default(), user: None, action, signature: None };
+        let change = Change { id, hlc, term: Term::default(), user: None, action, signature: None };
         let verdict = self.authority.handle_change(&ConnectionId(device.into()), change, self.now).unwrap();
         self.drain();
         verdict
@@ -163,7 +164,7 @@ fn nobody_speaks_for_another_or_from_outside_time() {
     let change = |device: &str, sequence, time_us| Change {
         id: ChangeId { device: DeviceId::new(device).unwrap(), sequence },
         hlc: Hlc { time_us, count: 0 },
-        term: Default::default(),
+        term: Term::default(),
         user: None,
         action: Action::TakeControl,
         signature: None,
@@ -174,7 +175,7 @@ fn nobody_speaks_for_another_or_from_outside_time() {
         (change("a", 0, 0), "counts from 1"),
         (change("a", u64::MAX, 0), "counts from 1"),
         (change("a", 1, i64::MAX), "ahead of the convoy"),
-        (Change { term: super::super::election::Term(u64::MAX), ..change("a", 1, 0) }, "cannot be"),
+        (Change { term: Term(u64::MAX), ..change("a", 1, 0) }, "cannot be"),
         (Change { user: UserId::new("x").ok(), ..change("a", 1, 0) }, "another user"),
     ] {
         let refusal = stage.authority.handle_change(&a, bad, stage.now).unwrap_err();
@@ -206,4 +207,23 @@ fn a_replayed_log_gives_the_same_state_even_across_a_track_end() {
     anew.handle_wake(stage.now);
     assert_eq!(anew.snapshot(), stage.authority.snapshot());
     assert_eq!(anew.clock().convoy(MonoTime(7)), stage.authority.clock().convoy(MonoTime(7)));
+}
+
+#[test]
+fn two_authorities_that_decided_apart_agree_after_a_reunion() {
+    let mut here = Stage::new();
+    here.join("a", Dialect::Jamz);
+    here.add("a", "one", 100);
+    let mut there = Stage::new();
+    there.join("b", Dialect::Jamz);
+    there.add("b", "two", 100);
+    let decided: Vec<Change> = there.recorded.iter().map(|recorded| recorded.change.clone()).collect();
+    here.sent.clear();
+    here.authority.handle_reunion(&decided, here.now);
+    here.drain();
+    assert_eq!(here.titles(), ["one", "two"]);
+    assert!(matches!(here.heard("a").as_slice(), [Message::State(state)] if state.playlist.len() == 2));
+    here.authority.handle_reunion(&decided, here.now);
+    here.drain();
+    assert_eq!((here.titles().len(), here.recorded.len()), (2, 2));
 }

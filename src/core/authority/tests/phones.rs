@@ -1,6 +1,7 @@
 //! Phones and cars in one convoy: what each hears of the other, and when.
 
 use super::*;
+use crate::core::id::TrackId;
 
 #[test]
 fn a_phones_control_reaches_cars_ahead_of_time_and_in_step_with_it() {
@@ -136,7 +137,7 @@ fn a_track_that_is_in_no_playlist_is_put_into_it() {
     stage.pass(SECOND);
     let now = stage.convoy();
     let anchor = stage.authority.snapshot().timeline.at(now).unwrap().anchor.clone();
-    assert_eq!(anchor.track.as_ref().map(|t| t.as_str()), Some("new"));
+    assert_eq!(anchor.track.as_ref().map(TrackId::as_str), Some("new"));
     assert_eq!(anchor.entry.as_ref(), stage.authority.snapshot().playlist.nth(1));
 }
 

@@ -4,9 +4,9 @@ use super::*;
 use crate::core::backend::{BackendAction, BackendCommand, BackendEvent, Dated};
 
 /// The wall clock runs this far ahead of the monotonic one.
-const WALL_US: i64 = 1_760_000_000 * SECOND;
+pub(super) const WALL_US: i64 = 1_760_000_000 * SECOND;
 
-fn connected() -> Bench {
+pub(super) fn connected() -> Bench {
     let mut bench = Bench::new(in_convoy());
     let unix_us = bench.now.0 + WALL_US;
     bench.give(Input::WallClock { unix_us, synchronized: true });
@@ -14,16 +14,16 @@ fn connected() -> Bench {
     bench
 }
 
-fn dated(bench: &Bench, position_us: i64) -> Dated {
+pub(super) fn dated(bench: &Bench, position_us: i64) -> Dated {
     Dated { position_us, unix_ms: Some((bench.now.0 + WALL_US) / 1_000) }
 }
 
-fn say(bench: &mut Bench, event: BackendEvent) {
+pub(super) fn say(bench: &mut Bench, event: BackendEvent) {
     let received = bench.now;
     bench.server(ServerEvent::Backend { event, received });
 }
 
-fn session(bench: &mut Bench, playlist: &[Track], playing: bool, position_us: i64) {
+pub(super) fn session(bench: &mut Bench, playlist: &[Track], playing: bool, position_us: i64) {
     let event = BackendEvent::Session {
         playlist: playlist.to_vec(),
         current: playlist.first().cloned(),
@@ -34,16 +34,16 @@ fn session(bench: &mut Bench, playlist: &[Track], playing: bool, position_us: i6
     say(bench, event);
 }
 
-fn said(bench: &Bench) -> Vec<BackendCommand> {
+pub(super) fn said(bench: &Bench) -> Vec<BackendCommand> {
     let command = |c: &ServerCommand| if let ServerCommand::Backend(said) = c { Some(said.clone()) } else { None };
     bench.sent().into_iter().filter_map(command).collect()
 }
 
-fn position_us(bench: &Bench) -> i64 {
+pub(super) fn position_us(bench: &Bench) -> i64 {
     bench.status().now_playing.position_us
 }
 
-fn take(bench: &mut Bench) {
+pub(super) fn take(bench: &mut Bench) {
     bench.command(Command::Take);
     let ours = BackendEvent::Controller { socket_id: Some("our-socket".into()), user_id: UserId::new("ann").ok() };
     say(bench, ours);
@@ -117,15 +117,17 @@ fn as_dj_it_says_what_the_web_client_expects() {
     take(&mut bench);
     assert!(bench.status().is_controller);
     bench.command(Command::Play { entry: None });
+    bench.wait(SECOND);
     let is_play = |c: &BackendCommand| matches!(c, BackendCommand::Control { action: BackendAction::Play, .. });
     assert!(said(&bench).iter().any(is_play));
     bench.wait(16 * SECOND);
     let syncs = said(&bench).iter().filter(|c| matches!(c, BackendCommand::PositionSync { .. })).count();
     assert_eq!(syncs, 3, "every 5 s");
-    bench.wait(6 * SECOND);
+    bench.wait(5 * SECOND);
     let rolled = |c: &BackendCommand| matches!(c, BackendCommand::TrackChange { track, autoplay: true, .. } if track.id.as_str() == "b");
     assert!(said(&bench).iter().any(rolled), "at the end of a track the DJ says what comes next");
     bench.command(Command::Seek { position_us: 50 * SECOND });
+    bench.wait(SECOND);
     let is_seek = |c: &BackendCommand| matches!(c, BackendCommand::Control { action: BackendAction::Seek, dated, .. } if dated.position_us == 50 * SECOND);
     assert!(said(&bench).iter().any(is_seek));
 }
@@ -135,6 +137,7 @@ fn an_addition_that_another_client_overwrote_is_merged_and_written_again() {
     let mut bench = connected();
     session(&mut bench, &[track("a", 100)], false, 0);
     bench.add(&[track("ours", 100)]);
+    bench.wait(SECOND);
     say(&mut bench, BackendEvent::Playlist { tracks: vec![track("a", 100), track("theirs", 100)] });
     assert_eq!(bench.queue(), ["a", "theirs", "ours"]);
     let last = said(&bench)
@@ -158,19 +161,165 @@ fn without_ntp_the_bound_says_so() {
     assert!((position_us(&bench) - 31 * SECOND).abs() < 5_000, "positions count as of their arrival");
 }
 
+pub(super) fn lists(bench: &Bench) -> Vec<Vec<String>> {
+    let list = |c| if let BackendCommand::Playlist { tracks } = c { Some(tracks) } else { None };
+    let names = |tracks: Vec<Track>| tracks.into_iter().map(|track| track.title).collect();
+    said(bench).into_iter().filter_map(list).map(names).collect()
+}
+
+pub(super) fn taken(bench: &Bench) -> usize {
+    said(bench).iter().filter(|c| matches!(c, BackendCommand::TakeControl)).count()
+}
+
+pub(super) fn changes_of_track(bench: &Bench) -> usize {
+    said(bench).iter().filter(|c| matches!(c, BackendCommand::TrackChange { .. })).count()
+}
+
+/// As DJ, 10 s into the first of two tracks.
+pub(super) fn leading() -> Bench {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100), track("b", 100)], false, 0);
+    take(&mut bench);
+    bench.command(Command::Play { entry: None });
+    bench.wait(10 * SECOND);
+    bench
+}
+
 #[test]
-fn what_was_done_alone_goes_out_when_the_backend_returns() {
+fn the_backend_hears_of_a_control_when_it_takes_effect() {
+    let mut bench = leading();
+    bench.seen.clear();
+    bench.command(Command::Seek { position_us: 50 * SECOND });
+    assert!(said(&bench).is_empty());
+    bench.wait(SECOND);
+    let seek = |c: &BackendCommand| {
+        if let BackendCommand::Control { dated, .. } = c { Some(dated.position_us) } else { None }
+    };
+    assert_eq!(said(&bench).iter().find_map(seek), Some(50 * SECOND));
+    assert_eq!(bench.status().changes.pending, 0);
+}
+
+#[test]
+fn a_burst_of_additions_goes_out_as_one_list() {
+    let mut bench = connected();
+    session(&mut bench, &[], false, 0);
+    let names: Vec<String> = (0..100).map(|n| format!("t{n}")).collect();
+    let tracks: Vec<Track> = names.iter().map(|name| track(name, 10)).collect();
+    bench.add(&tracks);
+    bench.wait(SECOND);
+    assert_eq!(lists(&bench), [names]);
+}
+
+#[test]
+fn who_plays_while_nobody_leads_takes_control() {
     let mut bench = connected();
     session(&mut bench, &[track("a", 100)], false, 0);
-    bench.server(ServerEvent::Down { reason: "tunnel".into() });
-    bench.add(&[track("ours", 100)]);
+    say(&mut bench, BackendEvent::Controller { socket_id: None, user_id: None });
+    bench.command(Command::Play { entry: None });
+    bench.wait(SECOND);
+    assert_eq!(taken(&bench), 1);
+    assert!(bench.status().is_controller);
+}
+
+#[test]
+fn who_leads_does_not_follow() {
+    let mut bench = leading();
+    let dated = dated(&bench, 70 * SECOND);
+    let seek = BackendEvent::Control { action: BackendAction::Seek, track: None, track_id: None, dated };
+    say(&mut bench, seek);
+    say(&mut bench, BackendEvent::PositionSync { track_id: TrackId::new("a").ok(), dated });
+    say(&mut bench, BackendEvent::TrackChanged { track: track("b", 100), autoplay: true, dated });
+    assert!((position_us(&bench) - 10 * SECOND).abs() < 200_000);
+}
+
+#[test]
+fn what_plays_is_found_again_in_a_rewritten_list() {
+    let mut bench = connected();
+    session(&mut bench, &[], false, 0);
+    bench.add(&[track("ours", 20)]);
+    bench.wait(SECOND);
+    take(&mut bench);
+    bench.command(Command::Play { entry: None });
+    bench.wait(SECOND);
+    let ours = Track { duration_us: None, ..track("ours", 20) };
+    say(&mut bench, BackendEvent::Playlist { tracks: vec![track("first", 9), ours, track("last", 9)] });
+    assert_eq!(bench.status().now_playing.index, Some(1));
+    bench.wait(25 * SECOND);
+    assert_eq!(bench.status().now_playing.index, Some(2), "its length is still known, and the next one follows");
+}
+
+#[test]
+fn a_removal_that_crosses_someone_elses_list_is_not_lost() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100), track("b", 100)], false, 0);
+    let entry = bench.car.queue().next().map(|(entry, _)| entry.clone()).unwrap();
+    bench.command(Command::QueueRemove { entry });
+    say(&mut bench, BackendEvent::Playlist { tracks: vec![track("a", 100), track("b", 100), track("c", 100)] });
+    bench.wait(SECOND);
+    assert_eq!(bench.queue(), ["b", "c"]);
+    assert_eq!(lists(&bench), [["b", "c"]]);
+}
+
+#[test]
+fn a_control_about_an_unknown_track_does_not_move_another() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], true, 0);
+    let dated = dated(&bench, 50 * SECOND);
+    let track_id = TrackId::new("unknown").ok();
+    say(&mut bench, BackendEvent::Control { action: BackendAction::Seek, track: None, track_id, dated });
+    assert!(position_us(&bench) < SECOND);
+}
+
+#[test]
+fn a_sync_for_another_track_of_the_list_changes_to_it() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100), track("b", 100)], true, 0);
+    let dated = dated(&bench, 5 * SECOND);
+    say(&mut bench, BackendEvent::PositionSync { track_id: TrackId::new("b").ok(), dated });
+    assert_eq!(bench.status().now_playing.index, Some(1));
+}
+
+#[test]
+fn a_wall_clock_that_is_set_does_not_move_the_music() {
+    let mut bench = Bench::new(in_convoy());
+    bench.give(Input::WallClock { unix_us: 5 * SECOND, synchronized: false });
     bench.server(ServerEvent::Up { dialect: Dialect::Backend });
-    session(&mut bench, &[track("a", 100), track("theirs", 100)], false, 0);
-    assert_eq!(bench.queue(), ["a", "ours", "theirs"], "the place that was meant is kept");
-    let last = said(&bench)
-        .into_iter()
-        .rev()
-        .find_map(|c| if let BackendCommand::Playlist { tracks } = c { Some(tracks) } else { None });
-    assert_eq!(last.map(|tracks| tracks.len()), Some(3));
-    assert_eq!(bench.status().changes.pending, 0);
+    session(&mut bench, &[track("a", 100)], true, 30 * SECOND);
+    for (unix_us, synchronized) in [(WALL_US / 2, false), (WALL_US, true), (WALL_US + 40 * SECOND, true)] {
+        bench.give(Input::WallClock { unix_us, synchronized });
+        assert!((position_us(&bench) - 30 * SECOND).abs() < 5_000, "{unix_us}");
+    }
+}
+
+#[test]
+fn a_session_that_was_left_says_nothing_any_more() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], true, 0);
+    bench.command(Command::Leave);
+    assert!(said(&bench).iter().any(|c| matches!(c, BackendCommand::LeaveSession { .. })));
+    say(&mut bench, BackendEvent::Playlist { tracks: vec![track("b", 100)] });
+    assert_eq!(bench.queue(), [""; 0]);
+    bench.command(Command::Join { convoy: ConvoyId::new("other").unwrap() });
+    say(&mut bench, BackendEvent::Playlist { tracks: vec![track("b", 100)] });
+    assert_eq!(bench.queue(), [""; 0]);
+    session(&mut bench, &[track("c", 100)], true, 0);
+    assert_eq!(bench.queue(), ["c"]);
+}
+
+#[test]
+fn a_track_that_the_others_have_not_loaded_is_changed_to_rather_than_played() {
+    let mut bench = connected();
+    session(&mut bench, &[], false, 0);
+    bench.add(&[track("ours", 20)]);
+    take(&mut bench);
+    bench.command(Command::Play { entry: None });
+    bench.wait(SECOND);
+    assert_eq!(changes_of_track(&bench), 1);
+    bench.command(Command::Pause);
+    bench.wait(SECOND);
+    bench.command(Command::Play { entry: None });
+    bench.wait(SECOND);
+    let is_play = |c: &BackendCommand| matches!(c, BackendCommand::Control { action: BackendAction::Play, .. });
+    assert!(said(&bench).iter().any(is_play));
+    assert_eq!(changes_of_track(&bench), 1);
 }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod backend;
+mod backend_again;
 mod joined;
 
 use super::*;

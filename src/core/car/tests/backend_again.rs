@@ -1,0 +1,107 @@
+//! A car that comes back to today's backend: who knows better, and what has to be told.
+
+use super::backend::*;
+use super::*;
+use crate::core::backend::{BackendCommand, BackendEvent};
+
+/// The link breaks, and a while later the backend greets again.
+fn rejoin(bench: &mut Bench, playlist: &[Track], current: Option<Track>, controller: Option<&str>) {
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    bench.wait(3 * SECOND);
+    bench.seen.clear();
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    let playing = current.is_some();
+    let dated = dated(bench, 0);
+    let controller = controller.map(str::to_owned);
+    say(bench, BackendEvent::Session { playlist: playlist.to_vec(), current, controller, playing, dated });
+}
+
+#[test]
+fn a_dj_who_was_away_leads_on_where_he_is() {
+    let mut bench = leading();
+    rejoin(&mut bench, &[track("a", 100), track("b", 100)], Some(track("a", 100)), Some("our-socket"));
+    assert!((position_us(&bench) - 13 * SECOND).abs() < 200_000, "the backend's stale place does not count");
+    assert!(bench.status().is_controller);
+    assert_eq!((taken(&bench), changes_of_track(&bench)), (1, 0), "the others play on undisturbed");
+    assert!(said(&bench).iter().any(|c| matches!(c, BackendCommand::PositionSync { .. })));
+    let user_id = UserId::new("ann").ok();
+    say(&mut bench, BackendEvent::Controller { socket_id: Some("our-socket".into()), user_id: user_id.clone() });
+    say(&mut bench, BackendEvent::Controller { socket_id: Some("our-new-socket".into()), user_id });
+    assert!(bench.status().is_controller);
+    bench.wait(90 * SECOND);
+    assert_eq!((bench.status().now_playing.index, changes_of_track(&bench)), (Some(1), 1));
+}
+
+#[test]
+fn a_dj_who_was_replaced_while_away_follows() {
+    let mut bench = leading();
+    rejoin(&mut bench, &[track("a", 100), track("b", 100)], Some(track("b", 100)), Some("another"));
+    assert!(!bench.status().is_controller);
+    assert_eq!((bench.status().now_playing.index, taken(&bench)), (Some(1), 0));
+}
+
+#[test]
+fn a_backend_that_lost_everything_is_told_it_again() {
+    let mut bench = leading();
+    rejoin(&mut bench, &[], None, None);
+    assert_eq!(lists(&bench), [["a", "b"]]);
+    assert_eq!((taken(&bench), changes_of_track(&bench)), (1, 1));
+    assert!((position_us(&bench) - 13 * SECOND).abs() < 200_000);
+    assert!(!bench.plan.segments.is_empty(), "the music never stopped");
+}
+
+#[test]
+fn a_listener_plays_on_when_the_backend_lost_everything() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 10), track("b", 100)], true, 0);
+    rejoin(&mut bench, &[], None, None);
+    assert!(!bench.plan.segments.is_empty());
+    assert_eq!((lists(&bench), taken(&bench)), (vec![vec!["a".to_owned(), "b".to_owned()]], 0));
+    bench.wait(10 * SECOND);
+    assert_eq!(bench.status().now_playing.index, Some(1), "nobody leads, and the list goes on");
+}
+
+#[test]
+fn a_dj_knows_itself_again_after_a_restart() {
+    let mut bench = leading();
+    bench.wait(2 * SECOND);
+    let saved = bench.seen.iter().rev().find_map(|o| if let Output::Remember(s) = o { Some(s.clone()) } else { None });
+    let mut again = Bench::new(Start { saved: saved.map(|s| *s), same_boot: true, ..in_convoy() });
+    again.now = bench.now;
+    again.give(Input::WallClock { unix_us: again.now.0 + WALL_US, synchronized: true });
+    rejoin(&mut again, &[track("a", 100), track("b", 100)], Some(track("a", 100)), Some("our-socket"));
+    assert!(again.status().is_controller);
+    assert!((position_us(&again) - 15 * SECOND).abs() < 200_000);
+}
+
+#[test]
+fn what_a_dj_did_alone_counts_and_what_a_listener_did_alone_does_not() {
+    for (leads, controller) in [(true, "our-socket"), (false, "another")] {
+        let mut bench = leading();
+        bench.server(ServerEvent::Down { reason: "tunnel".into() });
+        bench.command(Command::Seek { position_us: 80 * SECOND });
+        rejoin(&mut bench, &[track("a", 100), track("b", 100)], Some(track("a", 100)), Some(controller));
+        let wanted = if leads { 83 } else { 0 };
+        assert!((position_us(&bench) - wanted * SECOND).abs() < 500_000, "{leads}");
+        let superseded =
+            bench.seen.iter().any(|o| matches!(o, Output::Settle { verdict: Verdict::Superseded { .. }, .. }));
+        assert_eq!((superseded, bench.status().changes.pending), (!leads, 0));
+    }
+}
+
+#[test]
+fn what_was_done_alone_goes_out_when_the_backend_returns() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], false, 0);
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    bench.add(&[track("ours", 100)]);
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    session(&mut bench, &[track("a", 100), track("theirs", 100)], false, 0);
+    assert_eq!(bench.queue(), ["a", "ours", "theirs"], "the place that was meant is kept");
+    let last = said(&bench)
+        .into_iter()
+        .rev()
+        .find_map(|c| if let BackendCommand::Playlist { tracks } = c { Some(tracks) } else { None });
+    assert_eq!(last.map(|tracks| tracks.len()), Some(3));
+    assert_eq!(bench.status().changes.pending, 0);
+}
