@@ -192,10 +192,10 @@ mod tests {
     use crate::core::id::DeviceId;
 
     fn recorded(sequence: i64) -> Recorded {
-        let id = ChangeId { device: DeviceId::new("d").unwrap(), sequence };
-        let hlc = Hlc { time_us: sequence as i64, count: 0 };
+        let id = ChangeId { device: DeviceId::new("d").unwrap(), sequence: sequence.cast_unsigned() };
+        let hlc = Hlc { time_us: sequence, count: 0 };
         let change = Change { id, hlc, term: Term(0), user: None, action: Action::TakeControl, signature: None };
-        Recorded { change, verdict: Verdict::Applied, at: ConvoyTime(sequence as i64) }
+        Recorded { change, verdict: Verdict::Applied, at: ConvoyTime(sequence) }
     }
 
     fn write(number: i64) -> Write {
