@@ -1,6 +1,7 @@
 //! Changes and states to store, of any number and size.
 
 use jamz::core::changes::{Action, Change, ChangeId, Hlc};
+use jamz::core::clock::ConvoyTime;
 use jamz::core::convoy::Snapshot;
 use jamz::core::election::Term;
 use jamz::core::id::{ConvoyId, DeviceId, EntryId, TrackId};
@@ -38,5 +39,6 @@ pub(crate) fn add(device: &str, sequence: u64, title: &str) -> Change {
 }
 
 pub(crate) fn saved(sequence: u64, volume: f64) -> Saved {
-    Saved { convoy: ConvoyId::new("Конвой").ok(), snapshot: Snapshot::default(), clock: None, sequence, volume }
+    let convoy = ConvoyId::new("Конвой").ok();
+    Saved { convoy, snapshot: Snapshot::default(), clock: None, at: ConvoyTime(0), sequence, volume }
 }

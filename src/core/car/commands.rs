@@ -1,8 +1,8 @@
 //! What a person asks for, turned into changes with a time at which they take effect.
 
-use super::{Car, Link};
+use super::{AWAIT_US, Car, Link, TimeBase};
 use crate::core::changes::Action;
-use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::clock::{ConvoyTime, Estimator, MonoTime};
 use crate::core::id::{ConvoyId, EntryId, TrackId};
 use crate::core::io::{Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
@@ -222,10 +222,15 @@ impl Car {
 
     fn join(&mut self, convoy: ConvoyId, now: MonoTime) {
         if self.convoy.as_ref() != Some(&convoy) {
-            self.depart(now);
+            self.depart();
             self.convoy = Some(convoy);
+            self.remember(now);
         }
         if let Link::Joined(dialect) | Link::Joining(dialect) = self.link {
+            if self.base == TimeBase::Own {
+                // What is done from here on is dated by the convoy's clock.
+                self.base = TimeBase::Awaited { until: now + AWAIT_US };
+            }
             self.ask_to_join(dialect, now);
         }
     }
@@ -234,20 +239,27 @@ impl Car {
         if self.convoy.is_none() {
             return Err(Refusal::Invalid("this car is in no convoy".into()));
         }
-        self.depart(now);
+        self.depart();
+        self.remember(now);
         Ok(Vec::new())
     }
 
     /// Leaves the convoy: its music and playlist stay behind.
-    fn depart(&mut self, now: MonoTime) {
-        if matches!(self.link, Link::Joined(_)) {
+    fn depart(&mut self) {
+        if let Link::Joined(dialect) = self.link {
             self.outputs.push_back(Output::Server(ServerCommand::Leave));
+            self.link = Link::Joining(dialect);
+            self.tiers.handle_lost("this car is in no convoy");
         }
+        if self.base == TimeBase::Convoy {
+            self.base = TimeBase::Own;
+            self.estimator = Estimator::default();
+        }
+        self.abandon_own();
         self.convoy = None;
         self.state = crate::core::convoy::Snapshot::default();
         self.members.clear();
         self.queue_revision += 1;
-        self.touch(now);
     }
 }
 
