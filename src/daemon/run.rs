@@ -54,6 +54,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     watchdog.stopping();
     tracing::info!("ending");
     drop(api);
+    // Nobody takes what comes in now: whoever waits to tell something must not hold up the end.
+    drop(inbox);
     shell.close().await;
     Ok(())
 }
@@ -153,6 +155,8 @@ fn start_of(config: &Config, loaded: Loaded, device: DeviceId, boot_id: Option<&
         has_server: config.server.url.is_some(),
         same_boot: boot_id.is_some() && loaded.boot_id.as_deref() == boot_id,
         saved: loaded.saved,
+        tail: loaded.tail,
         pending: loaded.pending,
+        sequence: loaded.sequence,
     })
 }
