@@ -1,11 +1,22 @@
 //! What can be done to the convoy, by a key or by the built-in script.
 
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
+use std::fmt;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    Control(Control),
+    /// Takes the power from a car, or gives it back.
+    KillOrRevive,
+    StopOrStartServer,
+    Quit,
+}
+
+/// What a DJ does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
     Play,
     Pause,
     Toggle,
@@ -19,23 +30,34 @@ pub enum Action {
     Previous,
     /// The next car's DJ takes control.
     Take,
-    /// Takes the power from a car, or gives it back.
-    KillOrRevive,
-    StopOrStartServer,
-    Quit,
 }
 
-/// In the order in which the script does them, over and over, each so long after the last. It ends in the track in which
-/// it began.
-pub const SCRIPT: [Action; 8] = [
-    Action::SeekTo { position_us: 12_000_000 },
-    Action::Pause,
-    Action::Play,
-    Action::Next,
-    Action::Previous,
-    Action::Take,
-    Action::SeekBy { offset_us: 7_000_000 },
-    Action::SeekBy { offset_us: -3_000_000 },
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Play => f.write_str("plays"),
+            Self::Pause => f.write_str("pauses"),
+            Self::Toggle => f.write_str("plays or pauses"),
+            Self::SeekTo { position_us } => write!(f, "seeks to {} s", position_us / 1_000_000),
+            Self::SeekBy { offset_us } => write!(f, "seeks by {:+} s", offset_us / 1_000_000),
+            Self::Next => f.write_str("goes to the next track"),
+            Self::Previous => f.write_str("goes to the previous track"),
+            Self::Take => f.write_str("takes control"),
+        }
+    }
+}
+
+/// In the order in which the script does them, over and over, each so long after the last. It ends in the track in
+/// which it began.
+pub const SCRIPT: [Control; 8] = [
+    Control::SeekTo { position_us: 12_000_000 },
+    Control::Pause,
+    Control::Play,
+    Control::Next,
+    Control::Previous,
+    Control::Take,
+    Control::SeekBy { offset_us: 7_000_000 },
+    Control::SeekBy { offset_us: -3_000_000 },
 ];
 pub const SCRIPT_STEP: Duration = Duration::from_secs(2);
 
@@ -68,12 +90,12 @@ fn action_of(event: &Event) -> Option<Action> {
     }
     Some(match key.code {
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Action::Quit,
-        KeyCode::Char(' ') => Action::Toggle,
-        KeyCode::Char('n') => Action::Next,
-        KeyCode::Char('p') => Action::Previous,
-        KeyCode::Left => Action::SeekBy { offset_us: -SEEK_US },
-        KeyCode::Right => Action::SeekBy { offset_us: SEEK_US },
-        KeyCode::Char('t') => Action::Take,
+        KeyCode::Char(' ') => Action::Control(Control::Toggle),
+        KeyCode::Char('n') => Action::Control(Control::Next),
+        KeyCode::Char('p') => Action::Control(Control::Previous),
+        KeyCode::Left => Action::Control(Control::SeekBy { offset_us: -SEEK_US }),
+        KeyCode::Right => Action::Control(Control::SeekBy { offset_us: SEEK_US }),
+        KeyCode::Char('t') => Action::Control(Control::Take),
         KeyCode::Char('k') => Action::KillOrRevive,
         KeyCode::Char('s') => Action::StopOrStartServer,
         KeyCode::Char('q') | KeyCode::Esc => Action::Quit,
@@ -89,8 +111,8 @@ mod tests {
     #[test]
     fn each_key_does_what_the_line_below_the_table_says() {
         let of = |code| action_of(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-        assert_eq!(of(KeyCode::Char(' ')), Some(Action::Toggle));
-        assert_eq!(of(KeyCode::Left), Some(Action::SeekBy { offset_us: -SEEK_US }));
+        assert_eq!(of(KeyCode::Char(' ')), Some(Action::Control(Control::Toggle)));
+        assert_eq!(of(KeyCode::Left), Some(Action::Control(Control::SeekBy { offset_us: -SEEK_US })));
         assert_eq!(of(KeyCode::Char('x')), None);
         let interrupt = Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
         assert_eq!(action_of(&interrupt), Some(Action::Quit));

@@ -1,9 +1,10 @@
 //! Does to the convoy what keys and script say, and keeps account of it.
 
-use super::action::Action;
+use super::action::{Action, Control};
 use super::convoy::Convoy;
 use super::span::Span;
 use anyhow::{Context, Result};
+use jamz::api::client::{Client, ClientError};
 use jamz::core::changes::ChangeId;
 use jamz::core::clock::Monotonic;
 use jamz::core::request::Done;
@@ -56,25 +57,25 @@ impl Account {
                 convoy.start_server().await?;
                 "the server runs".clone_into(&mut self.last);
             }
-            control => self.control(convoy, control).await,
+            Action::Control(control) => self.control(convoy, control).await,
         }
         Ok(())
     }
 
-    async fn control(&mut self, convoy: &mut Convoy, action: Action) {
+    async fn control(&mut self, convoy: &mut Convoy, control: Control) {
         let Some(leader) = convoy.leader() else {
             "no car is on".clone_into(&mut self.last);
             return;
         };
-        let number = if action == Action::Take { (leader + 1) % convoy.cars.len() } else { leader };
+        let number = if control == Control::Take { (leader + 1) % convoy.cars.len() } else { leader };
         let Some(car) = convoy.cars.get_mut(number) else { return };
         let playing = car.status.as_ref().is_some_and(|status| status.now_playing.playing);
         let lead_s = car.status.as_ref().map_or(0.0, |status| status.lead_us as f64 * 1e-6);
-        let pauses = action == Action::Pause || (action == Action::Toggle && playing);
+        let pauses = control == Control::Pause || (control == Control::Toggle && playing);
         let sent_s = now_s();
-        self.last = format!("{}: {action:?}", car.name);
+        self.last = format!("{} {control}", car.name);
         let result = match car.client().await {
-            Ok(client) => ask(client, action).await.map_err(|refusal| refusal.to_string()),
+            Ok(client) => ask(client, control).await.map_err(|refusal| refusal.to_string()),
             Err(problem) => Err(problem.to_string()),
         };
         match result {
@@ -88,7 +89,7 @@ impl Account {
         let effective_s = now_s() + lead_s + FADE_S;
         if pauses {
             self.pauses.push(Span { from_s: sent_s, to_s: f64::INFINITY });
-        } else if action == Action::Play || action == Action::Toggle {
+        } else if control == Control::Play || control == Control::Toggle {
             self.starts_s.get_or_insert(effective_s);
             if let Some(pause) = self.pauses.last_mut() {
                 pause.to_s = pause.to_s.min(effective_s);
@@ -135,15 +136,15 @@ impl Account {
     }
 }
 
-async fn ask(client: &jamz::api::client::Client, action: Action) -> Result<Done, jamz::api::client::ClientError> {
-    match action {
-        Action::Play => client.play(None).await,
-        Action::Pause => client.pause().await,
-        Action::SeekTo { position_us } => client.seek(position_us).await,
-        Action::SeekBy { offset_us } => client.seek_by(offset_us).await,
-        Action::Next => client.next().await,
-        Action::Previous => client.previous().await,
-        Action::Take => client.take().await,
-        Action::Toggle | Action::KillOrRevive | Action::StopOrStartServer | Action::Quit => client.toggle().await,
+async fn ask(client: &Client, control: Control) -> Result<Done, ClientError> {
+    match control {
+        Control::Play => client.play(None).await,
+        Control::Pause => client.pause().await,
+        Control::Toggle => client.toggle().await,
+        Control::SeekTo { position_us } => client.seek(position_us).await,
+        Control::SeekBy { offset_us } => client.seek_by(offset_us).await,
+        Control::Next => client.next().await,
+        Control::Previous => client.previous().await,
+        Control::Take => client.take().await,
     }
 }

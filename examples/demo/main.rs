@@ -17,7 +17,7 @@ mod span;
 mod table;
 mod tune;
 
-use action::{Action, SCRIPT, SCRIPT_STEP};
+use action::{Action, Control, SCRIPT, SCRIPT_STEP};
 use anyhow::{Context, Result, ensure};
 use convoy::Convoy;
 use drive::{Account, now_s};
@@ -77,7 +77,7 @@ async fn drive_convoy(dir: &Path, seconds: Option<u64>) -> Result<Option<Report>
     convoy.await_ready().await?;
     convoy.queue_music().await?;
     let mut account = Account::default();
-    account.act(&mut convoy, Action::Play).await?;
+    account.act(&mut convoy, Action::Control(Control::Play)).await?;
     let ended = watch(&mut convoy, &mut account, seconds).await?;
     let report = match (seconds, ended) {
         (Some(_), Ended::InTime) => Some(judge(&mut convoy, &account, &music).await?),
@@ -105,19 +105,18 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, seconds: Option<u64>)
     let mut scripted = SCRIPT.iter().cycle();
     let started_s = now_s();
     loop {
-        let elapsed_s = now_s() - started_s;
-        let left_s = seconds.map_or(f64::INFINITY, |seconds| seconds as f64 - elapsed_s);
+        let left_s = seconds.map_or(f64::INFINITY, |seconds| started_s + seconds as f64 - now_s());
         if left_s <= 0.0 {
             return Ok(Ended::InTime);
         }
         let action = tokio::select! {
             Some(action) = keys.recv() => action,
             _ = script.tick(), if left_s.is_finite() && left_s > LAST_CONTROL_S => {
-                scripted.next().copied().unwrap_or(Action::Quit)
+                scripted.next().map_or(Action::Quit, |control| Action::Control(*control))
             }
             _ = ticks.tick() => {
                 convoy.refresh().await?;
-                view.show(convoy, elapsed_s, &account.last)?;
+                view.show(convoy, now_s() - started_s, &account.last)?;
                 continue;
             }
             () = tokio::time::sleep(Duration::from_secs_f64(left_s.min(1.0))) => continue,

@@ -13,16 +13,16 @@ const STEP_S: f64 = 0.05;
 /// Frames compared at a time: long enough for a beat to be told from the next.
 const WINDOW: usize = 16_384;
 /// The likeness, from -1 to 1, below which two windows are not the same music.
-const ALIKE_MIN: f32 = 0.5;
+const ALIKE_MIN: f64 = 0.5;
 /// Root mean square of samples below which there is nothing to compare.
-const QUIET: f32 = 30.0;
+const QUIET: f64 = 30.0;
 /// Shorter runs of zeros are part of the music.
 const SILENCE_MIN_S: f64 = 0.005;
 
 /// Lays windows of two records over each other.
 pub struct Comparison {
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
+    forward: Arc<dyn RealToComplex<f64>>,
+    inverse: Arc<dyn ComplexToReal<f64>>,
 }
 
 impl Comparison {
@@ -70,8 +70,8 @@ impl Comparison {
     }
 
     /// The normalised correlation of `short` with `long` from each of its first `lags` frames on.
-    fn likeness(&self, short: &[f32], long: &[f32], lags: usize) -> Option<Vec<f32>> {
-        let spectrum = |samples: &[f32]| {
+    fn likeness(&self, short: &[f64], long: &[f64], lags: usize) -> Option<Vec<f64>> {
+        let spectrum = |samples: &[f64]| {
             let mut input = self.forward.make_input_vec();
             input.get_mut(..samples.len())?.copy_from_slice(samples);
             let mut output = self.forward.make_output_vec();
@@ -83,47 +83,48 @@ impl Comparison {
         let mut sums = self.inverse.make_output_vec();
         self.inverse.process(&mut product, &mut sums).ok()?;
         let scale = 1.0 / sums.len() as f64;
-        let square = |sample: &f32| f64::from(*sample) * f64::from(*sample);
+        let square = |sample: &f64| sample * sample;
         let own: f64 = short.iter().map(square).sum();
         let mut other: f64 = long.iter().take(short.len()).map(square).sum();
         let leaving = long.iter().map(square);
         let entering = long.iter().skip(short.len()).map(square).chain(std::iter::repeat(0.0));
         let likeness = sums.iter().take(lags).zip(leaving.zip(entering)).map(|(sum, (leaves, enters))| {
-            let like = f64::from(*sum) * scale / (own * other).sqrt().max(1.0);
+            let like = sum * scale / (own * other).sqrt().max(1.0);
             other += enters - leaves;
-            like as f32
+            like
         });
         Some(likeness.collect())
     }
 }
 
-/// Whether there is music all along: where it begins or ends within the window, too little is left to tell one beat from another.
-fn sounds(samples: &[f32]) -> bool {
+/// Whether there is music all along: where it begins or ends within the window, too little is left to tell one beat
+/// from another.
+fn sounds(samples: &[f64]) -> bool {
     samples.chunks(samples.len().div_ceil(8).max(1)).all(|part| rms(part) >= QUIET)
 }
 
-fn rms(samples: &[f32]) -> f32 {
-    (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len().max(1) as f32).sqrt()
+fn rms(samples: &[f64]) -> f64 {
+    (samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len().max(1) as f64).sqrt()
 }
 
-/// Takes the weight from the bass, whose slow waves hardly tell one lag from the next, and from the highest treble, in which
-/// half a frame makes the same music look unlike.
-fn brighten(samples: &[f32]) -> Vec<f32> {
+/// Takes the weight from the bass, whose slow waves hardly tell one lag from the next, and from the highest treble, in
+/// which half a frame makes the same music look unlike.
+fn brighten(samples: &[f64]) -> Vec<f64> {
     let before = std::iter::once(&0.0).chain(samples);
-    let bright: Vec<f32> = samples.iter().zip(before).map(|(sample, before)| sample - 0.95 * before).collect();
+    let bright: Vec<f64> = samples.iter().zip(before).map(|(sample, before)| sample - 0.95 * before).collect();
     smooth(&smooth(&bright))
 }
 
 /// The mean of each sample and the three before it: nothing is left at a quarter of the rate.
-fn smooth(samples: &[f32]) -> Vec<f32> {
+fn smooth(samples: &[f64]) -> Vec<f64> {
     let delayed = |by: usize| std::iter::repeat_n(&0.0, by).chain(samples);
     let sums = samples.iter().zip(delayed(1)).zip(delayed(2)).zip(delayed(3)).map(|(((a, b), c), d)| a + b + c + d);
     sums.map(|sum| sum / 4.0).collect()
 }
 
 /// Where the top of the parabola through the highest point and its neighbours lies, from -0.5 to 0.5 of a frame.
-fn peak_between(heights: &[f32], best: usize) -> f64 {
-    let at = |n: Option<usize>| n.and_then(|n| heights.get(n)).copied().map(f64::from);
+fn peak_between(heights: &[f64], best: usize) -> f64 {
+    let at = |n: Option<usize>| n.and_then(|n| heights.get(n)).copied();
     let (Some(before), Some(top), Some(after)) = (at(best.checked_sub(1)), at(Some(best)), at(best.checked_add(1)))
     else {
         return 0.0;
@@ -160,21 +161,26 @@ mod tests {
     use super::*;
     use std::f64::consts::TAU;
 
-    /// Music that is known at every instant: twenty tones without a common measure.
-    fn music(seed: u64, at_s: f64) -> f64 {
+    /// Music that is known at every instant: twenty tones (hertz, phase) without a common measure.
+    fn tones(seed: u64) -> Vec<(f64, f64)> {
         let tone = |n: u64| {
             let hash =
                 (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(seed.wrapping_mul(0xBF58_476D_1CE4_E5B9));
             let part = |shift: u32| f64::from(((hash ^ (hash >> 29)) >> shift) as u16) / 65_536.0;
-            (TAU * ((60.0 + 7_000.0 * part(3) * part(17)) * at_s + part(31))).sin()
+            (60.0 + 7_000.0 * part(3) * part(17), part(31))
         };
-        (0..20).map(tone).sum::<f64>() / 20.0
+        (0..20).map(tone).collect()
     }
 
     /// `seconds` of music on a card that starts at `starts_s`, with a rate error, heard late by `late_s`.
     fn played(seed: u64, starts_s: f64, seconds: f64, ppm: f64, late_s: f64) -> Record {
         let rate_hz = 48_000.0 * (1.0 + ppm * 1e-6);
-        let sample = |n: usize| (25_000.0 * music(seed, starts_s + n as f64 / rate_hz - late_s)).round() as i16;
+        let tones = tones(seed);
+        let sample = |n: usize| {
+            let at_s = starts_s + n as f64 / rate_hz - late_s;
+            let sum: f64 = tones.iter().map(|(hz, phase)| (TAU * (hz * at_s + phase)).sin()).sum();
+            (1_250.0 * sum).round() as i16
+        };
         let frames = (0..(seconds * rate_hz) as usize).map(|n| [sample(n); 2]).collect();
         Record { stretches: vec![Stretch { starts_s, rate_hz, frames }] }
     }

@@ -33,14 +33,14 @@ impl Stretch {
     }
 
     /// `count` frames as one channel, beginning with the one nearest to `time_s`, and the true time of the first.
-    pub fn window(&self, time_s: f64, count: usize) -> Option<(f64, Vec<f32>)> {
+    pub fn window(&self, time_s: f64, count: usize) -> Option<(f64, Vec<f64>)> {
         let first = ((time_s - self.starts_s) * self.rate_hz).round();
         if first < 0.0 {
             return None;
         }
         let first = first as usize;
         let frames = self.frames.get(first..first.checked_add(count)?)?;
-        Some((self.time_of(first), frames.iter().map(|[l, r]| f32::from(*l) + f32::from(*r)).collect()))
+        Some((self.time_of(first), frames.iter().map(|[l, r]| f64::from(*l) + f64::from(*r)).collect()))
     }
 }
 

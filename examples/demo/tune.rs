@@ -58,16 +58,16 @@ const PIECES: [Piece; 4] = [
     },
 ];
 
-/// Writes the pieces into `dir` as tagged WAV files, numbered in their order.
+/// Writes the pieces into `dir` as WAV files that bear their titles.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write_all(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let write = |(number, piece): (usize, &Piece)| {
-        let path = dir.join(format!("{} {}.wav", number + 1, piece.title));
+    let write = |piece: &Piece| {
+        let path = dir.join(format!("{}.wav", piece.title));
         fs::write(&path, wav(piece, &Studio::render(piece))).map(|()| path)
     };
-    PIECES.iter().enumerate().map(write).collect()
+    PIECES.iter().map(write).collect()
 }
 
 /// Numbers without pattern, the same at each run.
@@ -240,12 +240,9 @@ fn wav(piece: &Piece, frames: &[[f32; 2]]) -> Vec<u8> {
     format.extend((piece.rate_hz * 4).to_le_bytes());
     format.extend(4_u16.to_le_bytes());
     format.extend(16_u16.to_le_bytes());
-    let tag = |id: &[u8; 4], text: &str| chunk(id, format!("{text}\0").as_bytes());
-    let tags = [tag(b"INAM", piece.title), tag(b"IART", "The Convoy"), tag(b"IPRD", "First Light")].concat();
     let sample = |value: &f32| ((value * f32::from(i16::MAX)) as i16).to_le_bytes();
     let data: Vec<u8> = frames.iter().flatten().flat_map(sample).collect();
-    let info = chunk(b"LIST", &[b"INFO".as_slice(), &tags].concat());
-    let body = [b"WAVE".as_slice(), &chunk(b"fmt ", &format), &info, &chunk(b"data", &data)].concat();
+    let body = [b"WAVE".as_slice(), &chunk(b"fmt ", &format), &chunk(b"data", &data)].concat();
     chunk(b"RIFF", &body)
 }
 
