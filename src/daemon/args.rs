@@ -18,8 +18,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Check the configuration (FILE, or what would be read at start), say what is wrong, and end.
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    check_config: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    check_config: Option<PathBuf>,
     /// Offer the API on this bus: `system`, `session` or an address. Overrides the configuration.
     #[arg(long, value_name = "BUS")]
     bus: Option<String>,
@@ -34,7 +34,8 @@ const EX_CONFIG: u8 = 78;
 /// Runs the daemon until it is told to end.
 #[must_use]
 pub fn main(args: Args) -> ExitCode {
-    let file = args.check_config.clone().flatten().or_else(|| args.config.clone());
+    let named = args.check_config.clone().filter(|file| !file.as_os_str().is_empty());
+    let file = named.or_else(|| args.config.clone());
     let mut config = match config::load(file.as_deref()) {
         Ok(config) => config,
         Err(error) => {

@@ -11,13 +11,11 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    #[must_use]
     pub(super) fn new() -> Self {
         Self { period: sd_notify::watchdog_enabled(), last_beat: None }
     }
 
     /// How often to call `feed`: twice in the time that systemd allows.
-    #[must_use]
     pub(super) fn period(&self) -> Duration {
         self.period.map_or(Duration::from_secs(5), |period| period / 2)
     }
@@ -34,20 +32,16 @@ impl Watchdog {
     fn has_moved(&mut self, audio_beat: u64) -> bool {
         self.last_beat.replace(audio_beat) != Some(audio_beat)
     }
-
-    pub(super) fn ready(&self, status: &str) {
-        notify(&[NotifyState::Ready, NotifyState::Status(status)]);
-    }
-
-    pub(super) fn stopping(&self) {
-        notify(&[NotifyState::Stopping]);
-    }
 }
 
-impl Default for Watchdog {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The daemon is up; `status` is shown by `systemctl status`.
+pub(super) fn ready(status: &str) {
+    notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The daemon ends, as it was told to.
+pub(super) fn stopping() {
+    notify(&[NotifyState::Stopping]);
 }
 
 fn notify(states: &[NotifyState]) {
