@@ -18,8 +18,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Check the configuration (FILE, or what would be read at start), say what is wrong, and end.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    check_config: Option<PathBuf>,
+    #[arg(long)]
+    check_config: bool,
+    /// The file to check.
+    #[arg(value_name = "FILE", requires = "check_config")]
+    file: Option<PathBuf>,
     /// Offer the API on this bus: `system`, `session` or an address. Overrides the configuration.
     #[arg(long, value_name = "BUS")]
     bus: Option<String>,
@@ -34,8 +37,7 @@ const EX_CONFIG: u8 = 78;
 /// Runs the daemon until it is told to end.
 #[must_use]
 pub fn main(args: Args) -> ExitCode {
-    let named = args.check_config.clone().filter(|file| !file.as_os_str().is_empty());
-    let file = named.or_else(|| args.config.clone());
+    let file = args.file.or(args.config);
     let mut config = match config::load(file.as_deref()) {
         Ok(config) => config,
         Err(error) => {
@@ -43,7 +45,7 @@ pub fn main(args: Args) -> ExitCode {
             return ExitCode::from(EX_CONFIG);
         }
     };
-    if args.check_config.is_some() {
+    if args.check_config {
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }
