@@ -65,7 +65,7 @@ cpu_percent() {
 }
 
 start
-until [ "$(ctl --json library search loss | jq length)" = 2 ]; do sleep 0.2; done
+until [ "$(ctl --json library search loss | jq '.tracks | length')" = 2 ]; do sleep 0.2; done
 sleep 2
 idle_rss=$(rss_mb)
 idle_cpu=$(cpu_percent)

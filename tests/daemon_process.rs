@@ -27,6 +27,6 @@ mod systemd;
 mod bus;
 #[path = "support/daemon.rs"]
 mod daemon;
-#[allow(dead_code, reason = "each test uses its part of the support")]
+#[allow(dead_code, unreachable_pub, reason = "each test uses its part of the support")]
 #[path = "support/jamz_server.rs"]
 mod jamz_server;

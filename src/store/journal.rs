@@ -22,8 +22,8 @@ const SCHEMA: database::Schema = database::Schema {
     migrations: &[&[changes::TABLE, state::TABLE], &[changes::KEPT]],
 };
 
-/// Writes that wait for the disk; a person makes a few a second, a full playlist 20,000 at once.
-const QUEUE_MAX: usize = 4_096;
+/// Writes that wait for the disk; a person makes a few a second, and 20,000 at once by clearing a full playlist.
+const QUEUE_MAX: usize = 24_576;
 /// Writes in one transaction.
 const BATCH_MAX: usize = 512;
 /// Writes other than own changes that are kept for a disk that does not take them now.

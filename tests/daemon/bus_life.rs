@@ -2,6 +2,7 @@
 
 use crate::bus::Bus;
 use crate::daemon::{Daemon, PROGRAM};
+use jamz::core::status::Status;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -19,7 +20,8 @@ async fn a_bus_that_goes_away_does_not_stop_the_music_and_is_used_again_when_it_
     let (mut car, client, track) = Daemon::with_music("").await;
     client.queue_add(&[track], None).await.unwrap();
     client.play(None).await.unwrap();
-    let before = car.until(&client, "audible", |status| status.audio.in_sync).await;
+    let runs = |status: &Status| status.audio.in_sync && status.now_playing.position_us > 1_000_000;
+    let before = car.until(&client, "audible", runs).await;
     car.bus.restart();
     assert!(client.status().await.is_err());
     let client = car.client().await;

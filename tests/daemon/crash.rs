@@ -42,7 +42,6 @@ async fn every_acknowledged_change_survives_a_kill_at_any_instant() {
     let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
     let mut client = client;
     let mut seed = 0x9E37_79B9_u64;
-    let mut last_sequence = 0;
     for round in 0..KILLS {
         let driver = tokio::spawn(drive(client, track.clone(), acknowledged.clone()));
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -51,6 +50,8 @@ async fn every_acknowledged_change_survives_a_kill_at_any_instant() {
         driver.await.unwrap();
         car.start();
         client = car.client().await;
+        // The last seek may not have taken effect yet when the power went.
+        tokio::time::sleep(Duration::from_millis(400)).await;
         let status = client.status().await.unwrap();
         let queue: BTreeSet<String> =
             client.queue().await.unwrap().entries.iter().map(|entry| entry.id.to_string()).collect();
@@ -60,7 +61,9 @@ async fn every_acknowledged_change_survives_a_kill_at_any_instant() {
         for id in &acknowledged.entries {
             assert!(queue.contains(&format!("{}-{}", id.device, id.sequence)), "round {round}: {id} left the queue");
         }
-        for id in acknowledged.entries.iter().chain(&acknowledged.seeks).rev().take(900) {
+        let newest = acknowledged.entries.iter().chain(&acknowledged.seeks).map(|id| id.sequence).max().unwrap_or(0);
+        let asked_for = acknowledged.entries.iter().chain(&acknowledged.seeks).filter(|id| id.sequence + 900 > newest);
+        for id in asked_for {
             assert!(history.contains(&id.to_string()), "round {round}: {id} left the history");
         }
         let is_after = |sought_us| (sought_us..sought_us + 15 * SECOND).contains(&status.now_playing.position_us);
@@ -71,14 +74,11 @@ async fn every_acknowledged_change_survives_a_kill_at_any_instant() {
             status.now_playing.position_us,
             acknowledged.position_us
         );
-        let ids = acknowledged.entries.iter().chain(&acknowledged.seeks);
-        let newest = ids.map(|id| id.sequence).max().unwrap();
-        assert!(newest > last_sequence, "round {round}: nothing was acknowledged");
-        last_sequence = newest;
     }
     let acknowledged = acknowledged.lock().unwrap();
     let all: BTreeSet<&ChangeId> = acknowledged.entries.iter().chain(&acknowledged.seeks).collect();
     assert_eq!(all.len(), acknowledged.entries.len() + acknowledged.seeks.len(), "a number was used twice");
+    assert!(all.len() > 50, "only {} changes were acknowledged", all.len());
     eprintln!("{} changes acknowledged over {KILLS} kills", all.len());
 }
 

@@ -14,7 +14,7 @@ async fn ten_thousand_entries_are_added_controlled_and_survive() {
     client.play(None).await.unwrap();
     let lean_kb = memory_kb(car.pid(), "VmRSS:");
     let begun = Instant::now();
-    client.queue_add(&vec![track.clone(); ENTRIES - 1], None).await.unwrap();
+    client.queue_add(&vec![track; ENTRIES - 1], None).await.unwrap();
     let added = begun.elapsed();
     let mut slowest = Duration::ZERO;
     for n in 0..20 {
@@ -37,8 +37,6 @@ async fn ten_thousand_entries_are_added_controlled_and_survive() {
     assert!(slowest < ANSWER_MAX, "a control takes {slowest:?}");
     assert!(full_kb - lean_kb.min(full_kb) < 100_000, "{lean_kb} kB became {full_kb} kB");
     assert!(status.now_playing.playing && status.audio.in_sync);
-    let refused = client.queue_add(&[track], None).await.unwrap_err().to_string();
-    assert!(refused.contains("more than 10000 entries"), "{refused}");
 
     car.kill();
     car.start();

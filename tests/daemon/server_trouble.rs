@@ -77,5 +77,5 @@ async fn a_server_that_speaks_nonsense_or_is_silent_is_said_so_and_the_music_goe
     let nonsense = b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n<html>Welcome!</html>\n";
     plays_alone(&answering(nonsense), "", "server").await;
     plays_alone(&answering(b"\x00\xff\xfe no HTTP at all \r\n\r\n"), "", "server").await;
-    plays_alone(&answering(b""), "", "server").await;
+    plays_alone(&answering(b""), "", "no answer from").await;
 }

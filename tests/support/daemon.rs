@@ -176,7 +176,7 @@ pub(crate) fn unknown() -> Addition {
 pub(crate) fn memory_kb(pid: Pid, name: &str) -> u64 {
     let status = fs::read_to_string(Path::new("/proc").join(pid.as_raw_nonzero().to_string()).join("status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// A WAV file, mono, 8 kHz.

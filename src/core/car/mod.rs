@@ -172,6 +172,9 @@ impl Car {
             // Those that the saved state knows already change nothing.
             let _ = car.state.apply_alone(&change);
         }
+        if car.convoy.is_none() {
+            car.settle_alone();
+        }
         car.recall_time();
         car.say_volume();
         car.refresh(now);

@@ -86,6 +86,18 @@ fn what_was_done_since_the_state_was_kept_counts_after_a_crash() {
 }
 
 #[test]
+fn what_was_stored_and_not_settled_when_the_power_went_is_settled_at_the_next_start() {
+    let mut bench = Bench::new(start());
+    bench.add(&[track("a", 10)]);
+    let stored = |output: &Output| if let Output::Store(change) = output { Some((**change).clone()) } else { None };
+    let pending: Vec<Change> = bench.seen.iter().filter_map(stored).collect();
+    let again = Bench::new(Start { pending, ..start() });
+    assert_eq!((again.queue().len(), again.status().changes.pending), (1, 0));
+    let applied = |output: &Output| matches!(output, Output::Settle { verdict: Verdict::Applied, .. });
+    assert!(again.seen.iter().any(applied));
+}
+
+#[test]
 fn a_seek_stays_within_the_track() {
     let mut bench = Bench::new(start());
     bench.add(&[track("a", 100)]);
