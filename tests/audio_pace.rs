@@ -14,10 +14,14 @@ mod sound;
 mod virtual_car;
 
 use jamz::audio::Frame;
+use jamz::audio::decode::{Fed, Feed, InlineLibrary, Library};
+use jamz::audio::pace::Pacer;
 use jamz::core::clock::ConvoyTime;
-use jamz::core::io::Source;
+use jamz::core::io::{Growing, Source};
+use jamz::host::MonotonicClock;
 use sound::{error_db, frames, sine, sweep, write_wav};
 use std::path::Path;
+use std::sync::Arc;
 use virtual_car::{CONVOY_US, VirtualCar, segment};
 
 const QUIET: f32 = 1e-6;
@@ -295,4 +299,48 @@ fn volume_moves_without_a_step_and_gain_cannot_clip() {
     assert!((heard[9_000][0] - 0.9 * 0.501_187 * 0.125).abs() < 0.001, "{:?}", heard[9_000]);
     car.pacer.set_volume(0.0);
     assert!(loudest(&car.render(0.2)[4_800..]) < QUIET);
+}
+
+/// Opens files as slowly as a busy machine: nothing is known of a file for its first blocks.
+struct SlowLibrary(InlineLibrary);
+
+struct SlowFeed {
+    inside: Box<dyn Feed>,
+    pending: u32,
+}
+
+impl Library for SlowLibrary {
+    fn open(&self, source: &Source, position_us: i64) -> Box<dyn Feed> {
+        Box::new(SlowFeed { inside: self.0.open(source, position_us), pending: 20 })
+    }
+}
+
+impl Feed for SlowFeed {
+    fn poll(&mut self) -> Fed {
+        if self.pending > 0 {
+            self.pending -= 1;
+            return Fed::Pending;
+        }
+        self.inside.poll()
+    }
+
+    fn completed(&self) {
+        self.inside.completed();
+    }
+}
+
+#[test]
+fn a_file_that_is_complete_and_elsewhere_before_it_could_be_opened_is_opened_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let complete = wav(dir.path(), 48_000, 5.0, sine(440.0, 0.5));
+    let part = Source { path: format!("{}.part", complete.path), growing: Some(Growing { bytes_total: None }) };
+    let mut car = VirtualCar::new(0.0);
+    let clock = Arc::new(MonotonicClock);
+    car.pacer = Pacer::new(Box::new(SlowLibrary(InlineLibrary { clock })), 48_000, 0);
+    car.pacer.set_clock(Some(car.map));
+    car.plan(&[segment("t", &part, 0, 0, None)]);
+    car.render(0.05);
+    car.plan(&[segment("t", &complete, 0, 0, None)]);
+    car.render(1.0);
+    assert!(loudest(&car.render(1.0)) > 0.4);
 }

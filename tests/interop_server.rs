@@ -14,7 +14,7 @@ mod bus;
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/http.rs"]
 mod http;
-#[allow(dead_code, reason = "each test uses its part of the support")]
+#[allow(dead_code, unreachable_pub, reason = "each test uses its part of the support")]
 #[path = "support/jamz_server.rs"]
 mod jamz_server;
 #[allow(dead_code, reason = "each test uses its part of the support")]

@@ -85,6 +85,87 @@ fn a_sequence_number_is_never_used_twice_even_when_the_saved_state_is_older() {
 }
 
 #[test]
+fn what_the_kept_state_lacks_comes_back_in_order_whoever_made_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, ..) = open_with(dir.path(), Arc::new(Still));
+    let remember = |n| store.send(Write::Remember(Box::new(saved(n, 0.5)), None)).unwrap();
+    let settle = |n| store.send(Write::Settle { change: id("car", n), verdict: Verdict::Applied }).unwrap();
+    let record = |n, verdict| store.send(Write::Record { change: Box::new(add("van", n, "")), verdict }).unwrap();
+    send_own(&store, add("car", 1, ""));
+    send_own(&store, add("car", 2, ""));
+    settle(1);
+    record(1, Verdict::Applied);
+    remember(2);
+    // The state above is written; the one below waits for its time, which does not come.
+    history(&store, 1);
+    record(2, Verdict::Applied);
+    settle(2);
+    remember(3);
+    record(3, Verdict::Applied);
+    record(4, Verdict::Refused { reason: "no".into() });
+    send_own(&store, add("car", 3, ""));
+    assert_eq!(history(&store, 9).len(), 7);
+    let copy = copied(dir.path());
+    drop(store);
+
+    let (_store, loaded, _) = open(copy.path());
+    assert_eq!(loaded.saved.unwrap().sequence, 3);
+    assert_eq!(loaded.tail, [add("car", 2, ""), add("van", 2, ""), add("van", 3, "")]);
+    assert_eq!(loaded.pending, [add("car", 3, "")]);
+
+    let (_store, loaded, _) = open(dir.path());
+    assert_eq!(loaded.tail, [add("van", 3, "")], "the last state was written at the end");
+}
+
+/// The journal as a power cut would leave it now.
+fn copied(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["jamz.db", "jamz.db-wal"] {
+        std::fs::copy(dir.join(file), copy.path().join(file)).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn a_state_of_another_convoy_is_written_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, ..) = open_with(dir.path(), Arc::new(Still));
+    store.send(Write::Remember(Box::new(saved(1, 0.5)), None)).unwrap();
+    history(&store, 1);
+    let mut left = saved(2, 0.5);
+    left.convoy = None;
+    store.send(Write::Remember(Box::new(left), None)).unwrap();
+    history(&store, 1);
+    let (_store, loaded, _) = open(copied(dir.path()).path());
+    assert_eq!(loaded.saved.unwrap().convoy, None);
+}
+
+#[test]
+fn a_journal_of_the_first_version_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let file = dir.path().join("jamz.db");
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.execute_batch("DROP INDEX changes_tail; ALTER TABLE changes DROP COLUMN kept; PRAGMA user_version = 1").unwrap();
+    let insert = "INSERT INTO changes (device, sequence, own, state, action, recorded_unix_s, body)
+                  VALUES ('car', ?1, 1, ?2, 'add', 0, ?3)";
+    for (sequence, state) in [(1, "applied"), (2, "pending")] {
+        let body = serde_json::to_string(&add("car", sequence, "old")).unwrap();
+        db.execute(insert, rusqlite::params![sequence as i64, state, body]).unwrap();
+    }
+    drop(db);
+    let (store, loaded, answered) = open(dir.path());
+    assert_eq!((loaded.tail, loaded.pending), (Vec::new(), vec![add("car", 2, "old")]));
+    send_own(&store, add("car", 3, ""));
+    assert_eq!(answered.recv_timeout(WAIT_MAX).unwrap(), Input::Stored(id("car", 3)));
+    assert_eq!(history(&store, 9).len(), 3);
+    drop(store);
+    let version: i64 =
+        rusqlite::Connection::open(&file).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
+#[test]
 fn the_history_tells_what_became_of_each_change_and_of_which_track() {
     let dir = tempfile::tempdir().unwrap();
     let (store, ..) = open(dir.path());
@@ -120,9 +201,12 @@ fn the_history_is_bounded_and_forgets_nothing_that_is_pending() {
         }
     }
     assert_eq!(answered.iter().take(5).count(), 5);
+    while store.send(Write::Remember(Box::new(saved(5, 0.5)), None)).is_err() {
+        std::thread::yield_now();
+    }
     drop(store);
     let (store, loaded, _) = open(dir.path());
-    assert_eq!(loaded.pending.len(), 5);
+    assert_eq!((loaded.pending.len(), loaded.tail.len()), (5, 0));
     send_own(&store, add("car", 30_000, ""));
     let kept = loop {
         let kept = history(&store, u32::MAX);

@@ -97,6 +97,20 @@ fn a_track_is_the_hash_of_its_file_and_is_found_by_it() {
 }
 
 #[test]
+fn a_track_is_found_by_the_beginning_of_its_id() {
+    let folder = folder_of(&["tagged.mp3", "tagged.flac"]);
+    let state = tempfile::tempdir().unwrap();
+    let running = library::start(&[folder.path().to_owned()], state.path());
+    for track in running.library.all(9) {
+        for length in [8, 12, 63, 64] {
+            let prefix = track.id.as_str()[..length].to_uppercase();
+            assert_eq!(running.library.search(&prefix, 9), std::slice::from_ref(&track), "{prefix}");
+        }
+        assert!(running.library.search(&track.id.as_str()[..7], 9).is_empty());
+    }
+}
+
+#[test]
 fn search_takes_words_of_any_script_in_any_order_and_case() {
     let state = tempfile::tempdir().unwrap();
     let running = start(&[fixtures("good")], state.path());

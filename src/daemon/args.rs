@@ -18,8 +18,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Check the configuration (FILE, or what would be read at start), say what is wrong, and end.
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    check_config: Option<Option<PathBuf>>,
+    #[arg(long)]
+    check_config: bool,
+    /// The file to check.
+    #[arg(value_name = "FILE", requires = "check_config")]
+    file: Option<PathBuf>,
     /// Offer the API on this bus: `system`, `session` or an address. Overrides the configuration.
     #[arg(long, value_name = "BUS")]
     bus: Option<String>,
@@ -34,7 +37,7 @@ const EX_CONFIG: u8 = 78;
 /// Runs the daemon until it is told to end.
 #[must_use]
 pub fn main(args: Args) -> ExitCode {
-    let file = args.check_config.clone().flatten().or_else(|| args.config.clone());
+    let file = args.file.or(args.config);
     let mut config = match config::load(file.as_deref()) {
         Ok(config) => config,
         Err(error) => {
@@ -42,7 +45,7 @@ pub fn main(args: Args) -> ExitCode {
             return ExitCode::from(EX_CONFIG);
         }
     };
-    if args.check_config.is_some() {
+    if args.check_config {
         println!("the configuration is fine");
         return ExitCode::SUCCESS;
     }

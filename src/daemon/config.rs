@@ -80,7 +80,43 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         merge(&mut merged, read(&path)?);
         last = path;
     }
-    Config::deserialize(merged).map_err(|error| ConfigError::Wrong { path: last, line: 0, problem: error.to_string() })
+    let wrong = |problem: String| ConfigError::Wrong { path: last, line: 0, problem };
+    Config::deserialize(merged).map_err(|error| wrong(error.to_string()))
+}
+
+impl Config {
+    /// Checks what the types of the values do not say: bounds, and what an address looks like.
+    ///
+    /// # Errors
+    /// The section and the key that are wrong, where one key is, and what to do.
+    fn check(&self) -> Result<(), Fault> {
+        let fault = |section, problem: String| Fault { section, problem };
+        self.audio.check().map_err(|error| fault("audio", error.to_string()))?;
+        self.server.check().map_err(|error| fault("server", error.to_string()))?;
+        Ok(())
+    }
+}
+
+/// A value that is out of its bounds.
+struct Fault {
+    section: &'static str,
+    problem: String,
+}
+
+impl Fault {
+    /// The line of the key that the problem names; else of its section.
+    fn line(&self, text: &str) -> usize {
+        let Ok(document) = toml::de::DeTable::parse(text) else { return 1 };
+        let Some((name, value)) = document.get_ref().get_key_value(self.section) else { return 1 };
+        let named = |key: &str| self.problem.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == key);
+        let keys = value.get_ref().as_table().into_iter().flatten();
+        let key = keys.map(|(key, _)| key).find(|key| named(key.get_ref()));
+        line_at(text, key.unwrap_or(name).span().start)
+    }
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1)
 }
 
 fn system_files(folder: &Path) -> Vec<PathBuf> {
@@ -113,13 +149,16 @@ fn read(path: &Path) -> Result<toml::Table, ConfigError> {
         return Err(unreadable(format!("{bytes} bytes is no configuration; is this the right file?")));
     }
     let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
-    toml::from_str::<Config>(&text).map_err(|error| explain(path, &text, &error))?;
+    let alone: Config = toml::from_str(&text).map_err(|error| explain(path, &text, &error))?;
+    if let Err(fault) = alone.check() {
+        return Err(ConfigError::Wrong { path: path.to_owned(), line: fault.line(&text), problem: fault.problem });
+    }
     toml::from_str(&text).map_err(|error| explain(path, &text, &error))
 }
 
 fn explain(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let start = error.span().map_or(0, |span| span.start);
-    let line = text.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+    let line = line_at(text, start);
     let problem = unknown_key(error.message()).unwrap_or_else(|| error.message().to_owned());
     ConfigError::Wrong { path: path.to_owned(), line, problem }
 }
@@ -177,6 +216,21 @@ mod tests {
         assert!(load(Some(&file)).unwrap_err().to_string().contains(":2:"));
         let (_folder, file) = written("[convoy]\nid = \"\"\n");
         assert!(load(Some(&file)).unwrap_err().to_string().contains("must not be empty"));
+    }
+
+    #[test]
+    fn values_out_of_bounds_name_their_line() {
+        for (text, line, said) in [
+            ("[car]\n\n[audio]\noutput = \"virtual\"\nbuffer_us = 5\n", 5, "audio.buffer_us is 5"),
+            ("[server]\n# the old one\nurl = \"gopher://x\"\n", 3, "`url` under [server]"),
+            ("audio = { virtual_ppm = 1e9 }\n", 1, "audio.virtual_ppm"),
+            ("[audio]\noutput = \"pulse\"\n", 2, "jamzctl outputs"),
+            ("[audio]\noutput = 5\n", 2, "string"),
+        ] {
+            let (_folder, file) = written(text);
+            let error = load(Some(&file)).unwrap_err().to_string();
+            assert!(error.contains(&format!("jamzd.toml:{line}:")) && error.contains(said), "{error}");
+        }
     }
 
     #[test]

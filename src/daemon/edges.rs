@@ -25,6 +25,8 @@ pub(super) struct Edges {
     pub(super) tracks: Tracks,
     pub(super) audio: Audio,
     pub(super) notices: broadcast::Sender<Notice>,
+    /// For what is looked up off the loop before the core may have it.
+    pub(super) inputs: mpsc::Sender<Input>,
     server: Option<ServerLink>,
     boot_id: Option<String>,
 }
@@ -70,7 +72,8 @@ impl Edges {
             None => None,
         };
         let notices = broadcast::channel(NOTICES_MAX).0;
-        let edges = Self { store: Arc::new(store), tracks, audio, notices, server, boot_id: host::boot_id() };
+        let boot_id = host::boot_id();
+        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, boot_id };
         Ok((edges, Inbox { inputs: inbox, server: server_inbox }, loaded, device))
     }
 

@@ -6,7 +6,8 @@ use crate::api::{Answer, Call, Request};
 use crate::audio;
 use crate::core::io::{Input, RequestId};
 use crate::core::playlist::Track;
-use crate::core::request::{Addition, Command, OutputInfo, Query, Refusal};
+use crate::core::request::{Addition, Command, LibraryTrack, OutputInfo, Query, Refusal};
+use crate::store::library::Library;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -32,7 +33,13 @@ impl Requests {
                 self.next += 1;
                 let request = RequestId(self.next);
                 self.open.insert(request, reply);
-                Some(Input::Command { request, command: with_tracks(command, edges) })
+                match command {
+                    Command::QueueAdd { tracks, index } if tracks.iter().any(is_of_library) => {
+                        look_up(request, tracks, index, edges);
+                        None
+                    }
+                    command => Some(Input::Command { request, command }),
+                }
             }
         }
     }
@@ -45,52 +52,59 @@ impl Requests {
     }
 }
 
-/// The core does not know the library: what is named by it is looked up here.
-fn with_tracks(command: Command, edges: &Edges) -> Command {
-    let Command::QueueAdd { tracks, index } = command else { return command };
-    let known = |addition: Addition| match addition {
-        Addition::Library(id) => match edges.tracks.library().get(&id).map(|found| found.track) {
-            Some(track) => Addition::Known(Box::new(Track {
-                id: track.id,
-                title: track.title,
-                artist: track.artist,
-                album: track.album,
-                duration_us: track.duration_us,
-                url: None,
-                extra: serde_json::Map::new(),
-            })),
-            None => Addition::Library(id),
-        },
-        other => other,
-    };
-    Command::QueueAdd { tracks: tracks.into_iter().map(known).collect(), index }
+fn is_of_library(addition: &Addition) -> bool {
+    matches!(addition, Addition::Library(_))
 }
 
+/// The core does not know the library: what is named by it is looked up here, off the loop, and then the core has the command.
+fn look_up(request: RequestId, tracks: Vec<Addition>, index: Option<usize>, edges: &Edges) {
+    let (library, inputs) = (edges.tracks.library().clone(), edges.inputs.clone());
+    tokio::task::spawn_blocking(move || {
+        let tracks = tracks.into_iter().map(|addition| known(addition, &library)).collect();
+        // Fails only when the daemon ends.
+        let _ = inputs.blocking_send(Input::Command { request, command: Command::QueueAdd { tracks, index } });
+    });
+}
+
+/// A track of the library with all that is known of it; what the library does not have stays as it is.
+fn known(addition: Addition, library: &Library) -> Addition {
+    let Addition::Library(id) = addition else { return addition };
+    let Some(found) = library.get(&id) else { return Addition::Library(id) };
+    let LibraryTrack { id, title, artist, album, duration_us, path: _ } = found.track;
+    let extra = serde_json::Map::new();
+    Addition::Known(Box::new(Track { id, title, artist, album, duration_us, url: None, extra }))
+}
+
+/// Answers at once, or from a thread that may wait for a disk or a sound card.
 fn ask(query: Query, reply: Reply, edges: &Edges, config: &Config) {
-    let answer = match query {
+    let library = edges.tracks.library().clone();
+    match query {
         Query::LibraryScan => {
-            edges.tracks.library().scan();
-            Ok(Answer::Started)
+            library.scan();
+            let _ = reply.send(Ok(Answer::Started));
         }
-        Query::LibrarySearch { text, limit } => Ok(Answer::Tracks(edges.tracks.library().search(&text, limit))),
-        Query::LibraryProblems => Ok(Answer::Problems(edges.tracks.library().problems())),
-        Query::Config => serde_json::to_value(config).map(Answer::Config).map_err(|e| Refusal::Failed(e.to_string())),
+        Query::Config => {
+            let value = serde_json::to_value(config).map(Answer::Config);
+            let _ = reply.send(value.map_err(|error| Refusal::Failed(error.to_string())));
+        }
+        Query::LibrarySearch { text, limit } => apart(reply, move || Answer::Tracks(library.search(&text, limit))),
+        Query::LibraryProblems => apart(reply, move || Answer::Problems(library.problems())),
         Query::Outputs => {
-            // ALSA may take its time.
             let active = config.audio.output.to_string();
-            tokio::task::spawn_blocking(move || reply.send(Ok(Answer::Outputs(outputs(&active)))));
-            return;
+            apart(reply, move || Answer::Outputs(outputs(&active)));
         }
         Query::History { limit } => {
             let store = edges.store.clone();
             tokio::spawn(async move {
                 let history = store.history(limit).await.map(Answer::History);
-                reply.send(history.map_err(|e| Refusal::Failed(e.to_string())))
+                reply.send(history.map_err(|error| Refusal::Failed(error.to_string())))
             });
-            return;
         }
-    };
-    let _ = reply.send(answer);
+    }
+}
+
+fn apart(reply: Reply, answer: impl FnOnce() -> Answer + Send + 'static) {
+    tokio::task::spawn_blocking(move || reply.send(Ok(answer())));
 }
 
 /// All outputs, the configured one marked.

@@ -4,7 +4,7 @@ use super::config::Config;
 use super::edges::{Edges, Inbox, Left};
 use super::publish::Publisher;
 use super::requests::Requests;
-use super::watchdog::Watchdog;
+use super::watchdog::{self, Watchdog};
 use crate::api::{self, Answer, Call};
 use crate::core::car::{Car, Identity, Start};
 use crate::core::clock::{MonoTime, Monotonic};
@@ -35,7 +35,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut wall_clock = tokio::time::interval(WALL_CLOCK);
     let mut watchdog = Watchdog::new();
     let mut feed = tokio::time::interval(watchdog.period());
-    watchdog.ready("playing along");
+    watchdog::ready("playing along");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     loop {
         let wait = shell.wait();
@@ -51,9 +51,11 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
         }
     }
-    watchdog.stopping();
+    watchdog::stopping();
     tracing::info!("ending");
     drop(api);
+    // Nobody takes what comes in now: whoever waits to tell something must not hold up the end.
+    drop(inbox);
     shell.close().await;
     Ok(())
 }
@@ -153,6 +155,8 @@ fn start_of(config: &Config, loaded: Loaded, device: DeviceId, boot_id: Option<&
         has_server: config.server.url.is_some(),
         same_boot: boot_id.is_some() && loaded.boot_id.as_deref() == boot_id,
         saved: loaded.saved,
+        tail: loaded.tail,
         pending: loaded.pending,
+        sequence: loaded.sequence,
     })
 }

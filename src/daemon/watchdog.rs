@@ -11,45 +11,53 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    #[must_use]
     pub(super) fn new() -> Self {
         Self { period: sd_notify::watchdog_enabled(), last_beat: None }
     }
 
     /// How often to call `feed`: twice in the time that systemd allows.
-    #[must_use]
     pub(super) fn period(&self) -> Duration {
         self.period.map_or(Duration::from_secs(5), |period| period / 2)
     }
 
     /// Feeds the watchdog if the audio path has moved since the last time. The loop shows its own life by calling.
     pub(super) fn feed(&mut self, audio_beat: u64) {
-        let alive = self.last_beat.is_none_or(|last| last != audio_beat);
-        self.last_beat = Some(audio_beat);
-        if alive {
+        if self.has_moved(audio_beat) {
             notify(&[NotifyState::Watchdog]);
         } else {
             tracing::error!(audio_beat, "the audio path stands still; the watchdog is not fed");
         }
     }
 
-    pub(super) fn ready(&self, status: &str) {
-        notify(&[NotifyState::Ready, NotifyState::Status(status)]);
-    }
-
-    pub(super) fn stopping(&self) {
-        notify(&[NotifyState::Stopping]);
+    fn has_moved(&mut self, audio_beat: u64) -> bool {
+        self.last_beat.replace(audio_beat) != Some(audio_beat)
     }
 }
 
-impl Default for Watchdog {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The daemon is up; `status` is shown by `systemctl status`.
+pub(super) fn ready(status: &str) {
+    notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The daemon ends, as it was told to.
+pub(super) fn stopping() {
+    notify(&[NotifyState::Stopping]);
 }
 
 fn notify(states: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audio_path_that_stands_is_noticed_and_one_that_moves_again_too() {
+        let mut watchdog = Watchdog { period: None, last_beat: None };
+        let fed = [1, 2, 2, 2, 3, u64::MAX, 0].map(|beat| watchdog.has_moved(beat));
+        assert_eq!(fed, [true, true, false, false, true, true, true]);
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 /// Settled changes that are kept, the newest; unsettled ones are kept whatever their number.
 pub(super) const HISTORY_MAX: i64 = 20_000;
 
-/// `entry` names the playlist entry, so that a removal can be shown with its title.
+/// Version 1. `entry` names the playlist entry, so that a removal can be shown with its title.
 pub(super) const TABLE: &str = "
     CREATE TABLE changes (
         row INTEGER PRIMARY KEY,
@@ -26,6 +26,13 @@ pub(super) const TABLE: &str = "
     ) STRICT;
     CREATE INDEX changes_pending ON changes (row) WHERE own AND state = 'pending';
     CREATE INDEX changes_added ON changes (entry) WHERE action = 'add';
+";
+
+/// Version 2: whether the state that is kept includes the change, when it counts. Of older ones that is taken for granted, as
+/// the version before wrote its state at its end.
+pub(super) const KEPT: &str = "
+    ALTER TABLE changes ADD COLUMN kept INTEGER NOT NULL DEFAULT 1;
+    CREATE INDEX changes_tail ON changes (row) WHERE NOT kept AND state = 'applied';
 ";
 
 const PENDING: &str = "pending";
@@ -62,18 +69,36 @@ pub(super) fn settle(db: &Connection, id: &ChangeId, verdict: &Verdict) -> rusql
     Ok(())
 }
 
+/// Notes that the state which is kept includes these changes.
+pub(super) fn cover(db: &Connection, ids: &[ChangeId]) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached("UPDATE changes SET kept = 1 WHERE device = ?1 AND sequence = ?2")?;
+    for id in ids {
+        statement.execute(params![id.device.as_str(), id.sequence.cast_signed()])?;
+    }
+    Ok(())
+}
+
 /// This device's changes that no authority has acknowledged, in the order they were made.
 pub(super) fn pending(db: &Connection) -> rusqlite::Result<Vec<Change>> {
-    let mut statement = db.prepare("SELECT body FROM changes WHERE own AND state = 'pending' ORDER BY row")?;
+    bodies(db, "SELECT body FROM changes WHERE own AND state = 'pending' ORDER BY row")
+}
+
+/// Changes of anyone that count and that the kept state may lack, in the order they came.
+pub(super) fn tail(db: &Connection) -> rusqlite::Result<Vec<Change>> {
+    bodies(db, "SELECT body FROM changes WHERE NOT kept AND state = 'applied' ORDER BY row")
+}
+
+fn bodies(db: &Connection, sql: &str) -> rusqlite::Result<Vec<Change>> {
+    let mut statement = db.prepare(sql)?;
     let bodies = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let mut pending = Vec::new();
+    let mut changes = Vec::new();
     for body in bodies {
         match serde_json::from_str(&body?) {
-            Ok(change) => pending.push(change),
+            Ok(change) => changes.push(change),
             Err(error) => tracing::error!(%error, "a kept change cannot be read and stays in the log"),
         }
     }
-    Ok(pending)
+    Ok(changes)
 }
 
 /// As many of the unacknowledged changes as a damaged log still gives.
@@ -96,10 +121,11 @@ pub(super) fn history(db: &Connection, limit: u32) -> rusqlite::Result<Vec<Histo
         .collect()
 }
 
-/// Forgets the oldest settled changes beyond [`HISTORY_MAX`].
+/// Forgets the oldest settled changes beyond [`HISTORY_MAX`], but for those that only the log has.
 pub(super) fn compact(db: &Connection) -> rusqlite::Result<usize> {
     db.prepare_cached(
-        "DELETE FROM changes WHERE row <= (SELECT max(row) FROM changes) - ?1 AND NOT (own AND state = 'pending')",
+        "DELETE FROM changes WHERE row <= (SELECT max(row) FROM changes) - ?1
+            AND NOT (own AND state = 'pending') AND NOT (NOT kept AND state = 'applied')",
     )?
     .execute([HISTORY_MAX])
 }
@@ -126,8 +152,9 @@ fn insert(
     let body = serde_json::to_string(change).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let inserted = db
         .prepare_cached(
-            "INSERT INTO changes (device, sequence, own, state, reason, action, entry, subject, recorded_unix_s, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+            "INSERT INTO changes
+                (device, sequence, own, state, reason, action, entry, subject, recorded_unix_s, body, kept)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             change.id.device.as_str(),

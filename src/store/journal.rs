@@ -4,7 +4,7 @@ use super::error::{StoreError, sentence};
 use super::{changes, database, state};
 use crate::core::changes::{Change, ChangeId, Verdict};
 use crate::core::clock::{MonoTime, Monotonic};
-use crate::core::id::DeviceId;
+use crate::core::id::{ConvoyId, DeviceId};
 use crate::core::io::{Input, Saved};
 use crate::core::request::HistoryEntry;
 use rusqlite::{Connection, OpenFlags};
@@ -16,11 +16,14 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-const SCHEMA: database::Schema =
-    database::Schema { file: "jamz.db", durable: true, migrations: &[&[changes::TABLE, state::TABLE]] };
+const SCHEMA: database::Schema = database::Schema {
+    file: "jamz.db",
+    durable: true,
+    migrations: &[&[changes::TABLE, state::TABLE], &[changes::KEPT]],
+};
 
-/// Writes that wait for the disk; a person makes a few a second, a full playlist 20,000 at once.
-const QUEUE_MAX: usize = 4_096;
+/// Writes that wait for the disk; a person makes a few a second, and 20,000 at once by clearing a full playlist.
+const QUEUE_MAX: usize = 24_576;
 /// Writes in one transaction.
 const BATCH_MAX: usize = 512;
 /// Writes other than own changes that are kept for a disk that does not take them now.
@@ -44,6 +47,8 @@ pub struct Hooks {
 pub struct Loaded {
     pub device: Option<DeviceId>,
     pub saved: Option<Saved>,
+    /// Changes of anyone that count, newer than `saved`, in the order they came. Some of them `saved` may know.
+    pub tail: Vec<Change>,
     /// Own changes that no authority has acknowledged, in the order they were made. `saved` may or may not know them.
     pub pending: Vec<Change>,
     /// The last sequence number that an own change ever had; `saved` may be older.
@@ -63,7 +68,8 @@ pub enum Write {
     Record { change: Box<Change>, verdict: Verdict },
     /// What became of an own change.
     Settle { change: ChangeId, verdict: Verdict },
-    /// The core's state and the boot its clock is of; only the newest is written, about once a second, and at the end.
+    /// The core's state, with all that was settled and recorded before, and the boot its clock is of. Only the newest is written,
+    /// about once a second, at the end, and at once when it is of another convoy.
     Remember(Box<Saved>, Option<String>),
     /// Who this device is.
     Device(DeviceId),
@@ -95,7 +101,8 @@ impl Store {
         let mut loaded = load(&connection).map_err(failed)?;
         loaded.set_aside = set_aside;
         let (queue, jobs) = sync_channel(QUEUE_MAX);
-        let writer = Writer::new(connection, path.clone(), hooks);
+        let convoy = loaded.saved.as_ref().and_then(|saved| saved.convoy.clone());
+        let writer = Writer::new(connection, path.clone(), hooks, convoy);
         let thread = Builder::new()
             .name("journal".into())
             .spawn(move || writer.run(&jobs))
@@ -171,6 +178,7 @@ fn load(db: &Connection) -> rusqlite::Result<Loaded> {
     Ok(Loaded {
         device: state::device(db)?,
         saved,
+        tail: changes::tail(db)?,
         pending: changes::pending(db)?,
         sequence,
         boot_id: state::boot_id(db)?,
@@ -178,14 +186,22 @@ fn load(db: &Connection) -> rusqlite::Result<Loaded> {
     })
 }
 
-/// The state that waits to be written.
-type Memory = (Box<Saved>, Option<String>);
+/// The state that waits to be written, and the changes that it includes and the one before did not.
+struct Memory {
+    saved: Box<Saved>,
+    boot_id: Option<String>,
+    covered: Vec<ChangeId>,
+}
 
 struct Writer {
     db: Connection,
     path: PathBuf,
     hooks: Hooks,
     memory: Option<Memory>,
+    /// The convoy of the newest state.
+    convoy: Option<ConvoyId>,
+    /// Changes that count since the newest state.
+    since: Vec<ChangeId>,
     /// When it was last written, or when the disk last refused.
     tried: Option<MonoTime>,
     /// What the next transaction holds, in order; after one that failed, all of it but the own changes.
@@ -195,10 +211,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(db: Connection, path: PathBuf, hooks: Hooks) -> Self {
+    fn new(db: Connection, path: PathBuf, hooks: Hooks, convoy: Option<ConvoyId>) -> Self {
         // The first start compacts, too: the last run may have been short.
         let writes = COMPACT_EVERY;
-        Self { db, path, hooks, memory: None, tried: None, waiting: VecDeque::new(), writes }
+        let waiting = VecDeque::new();
+        Self { db, path, hooks, memory: None, convoy, since: Vec::new(), tried: None, waiting, writes }
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
@@ -248,14 +265,18 @@ impl Writer {
 
     /// One transaction for the whole batch, then the answers.
     fn commit(&mut self, batch: Vec<Write>, last: bool) {
+        let mut moved = false;
         for write in batch {
             match write {
-                Write::Remember(saved, boot_id) => self.memory = Some((saved, boot_id)),
-                other => self.waiting.push_back(other),
+                Write::Remember(saved, boot_id) => moved |= self.remember(saved, boot_id),
+                other => {
+                    self.since.extend(counts(&other).cloned());
+                    self.waiting.push_back(other);
+                }
             }
         }
         let now = self.hooks.clock.now();
-        let due = last || self.tried.is_none_or(|at| now - at >= REMEMBER_US);
+        let due = last || moved || self.tried.is_none_or(|at| now - at >= REMEMBER_US);
         let memory = self.memory.take_if(|_| due);
         if memory.is_none() && self.waiting.is_empty() {
             return;
@@ -271,6 +292,16 @@ impl Writer {
                 self.refuse(&error);
             }
         }
+    }
+
+    /// Takes the newest state in; true when it is of another convoy than the one before.
+    fn remember(&mut self, saved: Box<Saved>, boot_id: Option<String>) -> bool {
+        let moved = saved.convoy != self.convoy;
+        self.convoy.clone_from(&saved.convoy);
+        let mut covered = self.memory.take().map(|memory| memory.covered).unwrap_or_default();
+        covered.append(&mut self.since);
+        self.memory = Some(Memory { saved, boot_id, covered });
+        moved
     }
 
     fn write(&mut self, memory: Option<&Memory>) -> rusqlite::Result<()> {
@@ -290,8 +321,9 @@ impl Writer {
             }
         }
         state::raise_sequence(&transaction, sequence)?;
-        if let Some((saved, boot_id)) = memory {
+        if let Some(Memory { saved, boot_id, covered }) = memory {
             state::remember(&transaction, saved, boot_id.as_deref())?;
+            changes::cover(&transaction, covered)?;
         }
         transaction.commit()
     }
@@ -334,6 +366,15 @@ impl Writer {
             Ok(forgotten) => tracing::debug!(forgotten, "old changes left the history"),
             Err(error) => tracing::warn!(problem = sentence(&error, &self.path), "the history was not shortened"),
         }
+    }
+}
+
+/// The change that counts from this write on, if it says so of one.
+fn counts(write: &Write) -> Option<&ChangeId> {
+    match write {
+        Write::Settle { change, verdict: Verdict::Applied | Verdict::Duplicate } => Some(change),
+        Write::Record { change, verdict: Verdict::Applied } => Some(&change.id),
+        _ => None,
     }
 }
 

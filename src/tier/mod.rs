@@ -1,3 +1,3 @@
-//! CARRIES: one module per tier; each turns the core's commands into frames on its path, and frames into the core's events.
+//! CARRIES: one module per tier; each turns the core's commands into frames on its path, and frames into its events.
 
 pub mod server;

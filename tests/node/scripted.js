@@ -12,6 +12,7 @@
 // Standard input, one JSON object a line:
 //   {"do": "set", "options": {...}}    {"do": "emit", "event": e, "args": [...]}    {"do": "ask", "event": e, "args": [...]}
 //   {"do": "raw", "text": t}           a Socket.IO packet as it is, not checked
+//   {"do": "raw-binary", "bytes": n}   a binary message that nothing announced
 //   {"do": "binary", "event": e}       an event with JSON and two attachments
 //   {"do": "binary-cut"}               announces an attachment, and closes instead of sending it
 //   {"do": "disconnect", "close": bool}    {"do": "drop"}  the engine's connections    {"do": "close"}  the server, politely
@@ -97,6 +98,7 @@ const commands = {
   emit: ({ event, args }) => io.emit(event, ...(args || [])),
   ask: ({ event, args }) => io.timeout(5000).emit(event, ...(args || []), (error, answers) => say({ acked: error ? null : answers })),
   raw: ({ text }) => engines().forEach((engine) => engine.send(text)),
+  'raw-binary': ({ bytes }) => engines().forEach((engine) => engine.send(Buffer.alloc(bytes, 0x1e))),
   binary: ({ event }) => io.emit(event, { meta: 1, buf: Buffer.from([1, 30, 2]) }, Buffer.from([3])),
   'binary-cut': () => engines().forEach((engine) => {
     engine.send('51-["bin",{"_placeholder":true,"num":0}]');

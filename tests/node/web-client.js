@@ -45,6 +45,7 @@ const heard = [];
 let playlist = [];
 let isController = false;
 let syncTimer = null;
+let syncedTrack = null;
 
 const socket = io(options.url, {
   auth: { token: options.token },
@@ -58,8 +59,11 @@ const emit = (event, fields) => socket.emit(event, { sessionId, ...fields });
 
 /** While it is DJ and playing, it says every 5 s where it is. */
 function followOwnPlayer() {
+  const wanted = isController && player.playing ? player.track : null;
+  if (wanted === syncedTrack) return;
+  syncedTrack = wanted;
   clearInterval(syncTimer);
-  if (isController && player.playing) {
+  if (wanted) {
     syncTimer = setInterval(() => emit('music-position-sync', {
       position: player.position, timestamp: wallMs(), trackId: player.track?.id,
     }), SYNC_INTERVAL_MS);

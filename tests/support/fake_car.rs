@@ -253,6 +253,7 @@ fn push(inside: &mut Inside, addition: Addition, index: Option<usize>) {
             let title = known.map_or_else(String::new, |track| track.title.clone());
             track(id, title, None)
         }
+        Addition::Known(track) => *track,
         Addition::Url(url) => track(TrackId::new(format!("url{}", inside.sequence)).unwrap(), String::new(), Some(url)),
     };
     let entry = QueueEntry { id: EntryId::new(format!("car-1:{}", inside.sequence)).unwrap(), track };

@@ -73,7 +73,10 @@ impl Web {
             if same && heard && spent_s < 0.1 && off_s > -within_s && off_s < within_s + spent_s {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "not together: {what}; off {off_s} s\n{before:#}\n{status:#?}");
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "not together: {what}; off {off_s} s, asked for {spent_s} s\n{before:#}\n{status:#?}"
+            );
             tokio::time::sleep(POLL).await;
         }
     }

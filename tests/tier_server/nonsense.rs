@@ -218,3 +218,50 @@ async fn a_configuration_that_cannot_work_is_refused_at_the_start() {
     let config = Config { url: Some("https://x".into()), ca_file: Some(path), ..Config::default() };
     assert!(start(config).contains("holds no certificate"));
 }
+
+#[tokio::test]
+async fn damage_never_ends_the_connection() {
+    let mut node = scripted(json!({})).await;
+    let mut car = Car::at(node.url());
+    car.up().await;
+    let whole = [
+        r#"2["jamz-members",{"members":[{"device":"a","user":"é"}]}]"#,
+        r#"217["jamz-state",{"snapshot":{"term":3}}]"#,
+        r#"317[{"received":1,"sent":2,"leadUs":3}]"#,
+        r#"2["né","{}",[[1]],null]"#,
+    ];
+    let mut random = 1_u64;
+    for round in 0..4_000 {
+        let mut bytes = whole[round % whole.len()].as_bytes().to_vec();
+        for _ in 0..3 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Not the first byte: with it a server may well say that it ends the connection.
+            let at = 1 + (random >> 33) as usize % (bytes.len() - 1).max(1);
+            match random >> 62 {
+                0 if at < bytes.len() => bytes[at] = (random >> 40) as u8,
+                1 => bytes.truncate(at.max(2)),
+                _ => bytes.insert(at.min(bytes.len()), b"[]{}\",:0129"[(random >> 20) as usize % 11]),
+            }
+        }
+        node.tell(&json!({"do": "raw", "text": String::from_utf8_lossy(&bytes)}));
+    }
+    node.emit("jamz-change", &json!([change(77)]));
+    let heard =
+        car.find("the whole one", |event| !matches!(event, ServerEvent::Members(_) | ServerEvent::State(_))).await;
+    assert_eq!(heard, ServerEvent::Change(Box::new(change(77))));
+}
+
+#[tokio::test]
+async fn attachments_that_never_come_and_attachments_of_nothing_harm_nothing() {
+    let mut node = scripted(json!({})).await;
+    let mut car = Car::at(node.url());
+    car.up().await;
+    for text in
+        ["61-[]", "51-[\"jamz-change\",{\"_placeholder\":true,\"num\":9}]", "5255-0[]", "6-", "5999-[\"x\"]", "50-[]"]
+    {
+        node.tell(&json!({"do": "raw", "text": text}));
+        node.tell(&json!({"do": "binary", "event": "jamz-state"}));
+        node.tell(&json!({"do": "raw-binary", "bytes": 9}));
+    }
+    lives(&mut car, &mut node).await;
+}

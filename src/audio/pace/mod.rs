@@ -186,7 +186,9 @@ impl Pacer {
         let now = grid.start();
         for voice in &mut self.voices {
             let over = voice.segment.ends.is_some_and(|ends| now - ends > RING_OUT_US);
-            if voice.slot.is_none() || over {
+            // It was opened where the file was before it was complete, too late.
+            let astray = voice.failed.is_some() && voice.opened != voice.segment.source;
+            if voice.slot.is_none() || over || astray {
                 voice.leave();
             }
         }
@@ -369,7 +371,7 @@ fn plays(voice: &Voice, segment: &Segment) -> bool {
     voice.stage != Stage::Leaving
         && voice.segment.track == segment.track
         && (in_place || ready)
-        && (voice.failed.is_none() || voice.segment.source == segment.source)
+        && (voice.failed.is_none() || voice.opened == segment.source)
         && segment.source.is_some()
 }
 

@@ -5,7 +5,7 @@ use super::kernel::Kernel;
 use super::window::Window;
 use crate::audio::Frame;
 use crate::audio::decode::{Fed, Feed};
-use crate::core::io::Segment;
+use crate::core::io::{Segment, Source};
 use std::sync::Arc;
 
 /// How long a voice takes to come or go when it does so within its track.
@@ -33,6 +33,8 @@ pub(super) struct Voice {
     /// Another voice for the same segment is on its way, and this one leaves when that one begins.
     pub relieved: bool,
     pub failed: Option<String>,
+    /// What it was opened from: a file that is fetched is elsewhere when it is complete.
+    pub opened: Option<Source>,
     /// Measured position minus wanted position, in microseconds.
     pub error_us: f64,
     feed: Box<dyn Feed>,
@@ -48,6 +50,7 @@ pub(super) struct Voice {
 impl Voice {
     pub(super) fn new(segment: Segment, slot: usize, feed: Box<dyn Feed>, device_hz: u32) -> Self {
         let mut voice = Self {
+            opened: segment.source.clone(),
             segment,
             slot: Some(slot),
             stage: Stage::Waiting,

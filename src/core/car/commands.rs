@@ -1,9 +1,9 @@
 //! What a person asks for, turned into changes with a time at which they take effect.
 
-use super::{Car, Link};
+use super::{AWAIT_US, Car, Link, TimeBase};
 use crate::core::backend::BackendCommand;
 use crate::core::changes::Action;
-use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::clock::{ConvoyTime, Estimator, MonoTime};
 use crate::core::id::{ConvoyId, EntryId, TrackId};
 use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
@@ -223,10 +223,15 @@ impl Car {
 
     fn join(&mut self, convoy: ConvoyId, now: MonoTime) {
         if self.convoy.as_ref() != Some(&convoy) {
-            self.depart(now);
+            self.depart();
             self.convoy = Some(convoy);
+            self.remember(now);
         }
         if let Link::Joined(dialect) | Link::Joining(dialect) = self.link {
+            if self.base == TimeBase::Own {
+                // What is done from here on is dated by the convoy's clock.
+                self.base = TimeBase::Awaited { until: now + AWAIT_US };
+            }
             self.ask_to_join(dialect, now);
         }
     }
@@ -235,12 +240,13 @@ impl Car {
         if self.convoy.is_none() {
             return Err(Refusal::Invalid("this car is in no convoy".into()));
         }
-        self.depart(now);
+        self.depart();
+        self.remember(now);
         Ok(Vec::new())
     }
 
     /// Leaves the convoy: its music and playlist stay behind.
-    fn depart(&mut self, now: MonoTime) {
+    fn depart(&mut self) {
         match (self.link, self.convoy.take()) {
             (Link::Joined(Dialect::Backend), Some(convoy)) => self.say(BackendCommand::LeaveSession { convoy }),
             (Link::Joined(Dialect::Jamz), _) => self.outputs.push_back(Output::Server(ServerCommand::Leave)),
@@ -248,12 +254,17 @@ impl Car {
         }
         if let Link::Joined(dialect) = self.link {
             self.link = Link::Joining(dialect);
+            self.tiers.handle_lost("this car is in no convoy");
         }
         self.backend.forget_convoy();
+        if self.base == TimeBase::Convoy {
+            self.base = TimeBase::Own;
+            self.estimator = Estimator::default();
+        }
+        self.abandon_own();
         self.state = crate::core::convoy::Snapshot::default();
         self.members.clear();
         self.queue_revision += 1;
-        self.touch(now);
     }
 }
 

@@ -40,8 +40,12 @@ pub struct Start {
     /// Whether a server is configured: then the car waits a little for it before it plays alone.
     pub has_server: bool,
     pub saved: Option<Saved>,
+    /// Changes that count and that `saved` may lack, in order.
+    pub tail: Vec<Change>,
     /// Own changes that no authority has acknowledged, in order.
     pub pending: Vec<Change>,
+    /// The last sequence number that an own change ever had.
+    pub sequence: u64,
     /// Whether the machine has not rebooted since `saved`: then its clock still holds.
     pub same_boot: bool,
 }
@@ -118,23 +122,29 @@ const DUCK_GAIN: f64 = 0.178;
 impl Car {
     #[must_use]
     pub fn new(start: Start, now: MonoTime) -> Self {
-        let Start { identity, convoy, has_server, saved, pending, same_boot } = start;
-        let saved = saved.filter(|saved| convoy.is_none() || saved.convoy == convoy);
+        let Start { identity, convoy, has_server, saved, tail, pending, sequence, same_boot } = start;
+        let volume = saved.as_ref().map_or(0.8, |saved| saved.volume);
+        let sequence = saved.as_ref().map_or(0, |saved| saved.sequence).max(sequence);
+        let elsewhere = saved.as_ref().is_some_and(|saved| convoy.is_some() && saved.convoy != convoy);
+        let (saved, tail) = if elsewhere { (None, Vec::new()) } else { (saved, tail) };
         let held = saved.as_ref().and_then(|saved| saved.clock).filter(|_| same_boot);
         let base = match held {
             Some(_) => TimeBase::Convoy,
             None if has_server => TimeBase::Awaited { until: now + AWAIT_US },
             None => TimeBase::Own,
         };
-        let own_zero = saved.as_ref().map_or(ConvoyTime(0), |saved| saved.at);
+        // Never before what was done last, or that would be done once more.
+        let done = tail.iter().chain(&pending).filter(|change| change.id.device == identity.device);
+        let done = done.map(|change| ConvoyTime(change.hlc.time_us)).max();
+        let own_zero = saved.as_ref().map_or(ConvoyTime(0), |saved| saved.at).max(done.unwrap_or(ConvoyTime(0)));
         let map = held.unwrap_or(ClockMap { mono0: now, convoy0: own_zero, rate: 0.0 });
         let mut car = Self {
             convoy: convoy.or_else(|| saved.as_ref().and_then(|saved| saved.convoy.clone())),
-            own: Own::new(identity.device.clone(), saved.as_ref().map_or(0, |saved| saved.sequence), pending),
+            own: Own::new(identity.device.clone(), sequence, pending),
             me: identity,
-            volume: saved.as_ref().map_or(0.8, |saved| saved.volume),
+            volume,
             backend: Backend::known_as(saved.as_ref().and_then(|saved| saved.known_as.clone())),
-            hlc: Hlc::default(),
+            hlc: tail.iter().map(|change| change.hlc).fold(Hlc::default(), Hlc::merge),
             state: saved.map(|saved| saved.snapshot).unwrap_or_default(),
             members: Vec::new(),
             link: Link::Down,
@@ -155,9 +165,15 @@ impl Car {
             last_known: None,
             outputs: VecDeque::new(),
         };
-        for change in car.own.stored_changes() {
+        if elsewhere {
+            car.abandon_own();
+        }
+        for change in tail.into_iter().chain(car.own.stored_changes()) {
             // Those that the saved state knows already change nothing.
             let _ = car.state.apply_alone(&change);
+        }
+        if car.convoy.is_none() {
+            car.settle_alone();
         }
         car.recall_time();
         car.say_volume();
@@ -184,7 +200,7 @@ impl Car {
 
     /// The daemon ends: what is to be kept is kept now.
     pub fn handle_stop(&mut self, now: MonoTime) {
-        self.outputs.push_back(Output::Remember(Box::new(self.saved(now))));
+        self.remember(now);
     }
 
     /// The next thing to do.
@@ -304,9 +320,13 @@ impl Car {
         let changed = self.dirty_since.is_some_and(|since| now - since >= REMEMBER_SOON_US);
         let playing = self.is_playing_planned() && now - self.remembered >= REMEMBER_PLAYING_US;
         if changed || playing {
-            self.outputs.push_back(Output::Remember(Box::new(self.saved(now))));
-            self.dirty_since = None;
-            self.remembered = now;
+            self.remember(now);
         }
+    }
+
+    fn remember(&mut self, now: MonoTime) {
+        self.outputs.push_back(Output::Remember(Box::new(self.saved(now))));
+        self.dirty_since = None;
+        self.remembered = now;
     }
 }

@@ -224,6 +224,22 @@ impl Car {
         self.outputs.push_back(Output::Settle { change: id.clone(), verdict });
     }
 
+    /// In no convoy there is nobody to wait for: what an earlier run stored counts.
+    pub(super) fn settle_alone(&mut self) {
+        let ids: Vec<ChangeId> = self.own.pending.values().map(|pending| pending.change.id.clone()).collect();
+        for id in ids {
+            self.settle(&id, Verdict::Applied);
+        }
+    }
+
+    /// The convoy is left: what it does not know yet has nobody to go to any more.
+    pub(super) fn abandon_own(&mut self) {
+        let ids: Vec<ChangeId> = self.own.pending.values().map(|pending| pending.change.id.clone()).collect();
+        for id in ids {
+            self.settle(&id, Verdict::Superseded { reason: "its convoy was left before it was told".into() });
+        }
+    }
+
     /// After the authority's state was taken over: what was done here since counts on top of it, or is superseded.
     pub(super) fn replay_own(&mut self, now: MonoTime) {
         let own = self.own.stored_changes();

@@ -10,6 +10,13 @@ use crate::core::status::{Member, MemberKind};
 impl Car {
     pub(super) fn handle_server(&mut self, event: ServerEvent, now: MonoTime) {
         match event {
+            // Said before the server heard that we left.
+            ServerEvent::Joined { .. }
+            | ServerEvent::State(_)
+            | ServerEvent::Change(_)
+            | ServerEvent::Members(_)
+            | ServerEvent::Backend { .. }
+                if self.convoy.is_none() => {}
             ServerEvent::Up { dialect } => self.ask_to_join(dialect, now),
             ServerEvent::Down { reason } => self.handle_down(&reason, now),
             ServerEvent::Rejected { reason } => self.tiers.handle_lost(&reason),

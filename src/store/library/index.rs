@@ -43,6 +43,8 @@ const SCHEMA: database::Schema = database::Schema {
 const VANISHED_MAX: i64 = 50_000;
 /// Words of a search that count.
 const WORDS_MAX: usize = 16;
+/// So many hex digits may be the beginning of an id.
+const ID_PREFIX_MIN: usize = 8;
 /// Problems that are listed.
 const PROBLEMS_MAX: u32 = 10_000;
 const COLUMNS: &str = "tracks.id, title, artist, album, duration_us, min(path), gain_db";
@@ -83,11 +85,16 @@ impl Index {
     }
 
     pub(super) fn search(&self, text: &str, limit: u32) -> rusqlite::Result<Vec<LibraryTrack>> {
-        let mut values: Vec<String> =
-            text.to_lowercase().split_whitespace().take(WORDS_MAX).map(str::to_owned).collect();
+        let text = text.to_lowercase();
+        let is_id = text.len() >= ID_PREFIX_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let mut values: Vec<String> = text.split_whitespace().take(WORDS_MAX).map(str::to_owned).collect();
         let mut wanted = String::new();
         for n in 1..=values.len() {
             let _ = write!(wanted, " AND instr(words, ?{n}) > 0");
+        }
+        if is_id {
+            // 'g' comes after all hex digits.
+            wanted = " AND (instr(words, ?1) > 0 OR (track >= ?1 AND track < ?1 || 'g'))".into();
         }
         values.push(limit.to_string());
         let sql = format!(

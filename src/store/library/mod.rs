@@ -87,7 +87,8 @@ impl Library {
         told(lock(&self.index).get(id))
     }
 
-    /// Tracks whose title, artist, album or path have all the words of `text`, in whatever order and case.
+    /// Tracks whose title, artist, album or path have all the words of `text`, in whatever order and case, or whose id begins
+    /// with it (8 hex digits or more).
     #[must_use]
     pub fn search(&self, text: &str, limit: u32) -> Vec<LibraryTrack> {
         told(lock(&self.index).search(text, limit))

@@ -7,7 +7,8 @@ const STEPS_MS: [u64; 6] = [200, 1_000, 2_000, 4_000, 8_000, 10_000];
 /// A connection that held this long was a good one: the next loss starts from the shortest wait.
 pub(super) const GOOD_AFTER_US: i64 = 30_000_000;
 
-/// The waits, each drawn from the upper half of its step, so that a convoy does not knock all at once when its server is back.
+/// The waits, each drawn from the upper half of its step, so that a convoy does not knock all at once when
+/// its server is back.
 #[derive(Debug)]
 pub(super) struct Backoff {
     failures: usize,

@@ -1,4 +1,4 @@
-//! One Socket.IO connection: what is said and asked, what is heard. Dropping it closes the socket: nothing of it lives on.
+//! One Socket.IO connection: what is said and asked, what is heard. Dropping it closes the socket: nothing lives on.
 
 use super::dial::{self, Dialer};
 use super::token::Token;
@@ -222,7 +222,8 @@ impl Writer {
         self.push(async move { client.emit_with_ack(name, payload, ANSWER_PATIENCE, on_answer).await }.boxed());
     }
 
-    /// Asks for a [`Heard::Answer`] of this number. Every WebSocket peer answers (RFC 6455, 5.5.2), also one without a clock.
+    /// Asks for a [`Heard::Answer`] of this number. Every WebSocket peer answers (RFC 6455, 5.5.2), also one
+    /// without a clock.
     pub(super) fn ping(&mut self, number: u64) {
         let (client, ears) = (self.client.clone(), self.ears.clone());
         let answered = async move {
@@ -273,7 +274,8 @@ impl Writer {
         self.start();
     }
 
-    /// Goes out now, if the socket takes it: a probe's time of sending has just been taken. An error shows in the next pump.
+    /// Goes out now, if the socket takes it: a probe's time of sending has just been taken. An error shows in the
+    /// next pump.
     fn start(&mut self) {
         let _ = self.pump().now_or_never();
     }

@@ -91,7 +91,8 @@ impl Dialer {
                 let words = words(&error);
                 if words.contains("certificate") {
                     format!(
-                        "TLS: the certificate of {host} is not trusted ({words}); an authority of one's own goes into `ca_file`"
+                        "TLS: the certificate of {host} is not trusted ({words}); \
+                         an authority of one's own goes into `ca_file`"
                     )
                 } else {
                     format!("TLS with {host}, port {port}, failed ({words}); is it http:// there?")

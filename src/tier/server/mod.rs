@@ -1,8 +1,9 @@
 //! Tier 1: the Socket.IO connection to the server, whose whole life is owned here.
 //!
 //! One task owns it: `link` attempts without end; `handshake` makes a connection (`dial` opens and `watched` watches a
-//! stream, over which `connection` has rust_socketio speak Socket.IO); `session` carries over it and watches its life (`requests`); `tokens`, `token`, `refresh` and `http` show the server
-//! who we are. Nothing of a connection outlives its `session`: dropping it closes the socket.
+//! stream, over which `connection` has rust_socketio speak Socket.IO); `session` carries over it and watches its life
+//! (`requests`); `tokens`, `token`, `refresh` and `http` show the server who we are. Nothing of a connection outlives
+//! its `session`: dropping it closes the socket.
 
 mod address;
 mod backoff;
@@ -48,8 +49,8 @@ pub struct ServerLink {
 }
 
 impl ServerLink {
-    /// Starts connecting, within a tokio runtime that has time and I/O. Events are `Up` and `Down` in turn, and between them what
-    /// the server says.
+    /// Starts connecting, within a tokio runtime that has time and I/O. Events are `Up` and `Down` in turn, and
+    /// between them what the server says.
     ///
     /// # Errors
     /// [`TierError`] when the configuration cannot be used; a server that cannot be reached is no error but a `Down`.

@@ -92,7 +92,9 @@ impl<'a> Session<'a> {
         tokio::select! {
             biased;
             _ = stop => return Err(Ended::Asked),
-            () = overflow.notified() => return Err(Ended::Lost("more was said than the link carries; it begins anew".into())),
+            () = overflow.notified() => {
+                return Err(Ended::Lost("more was said than the link carries; it begins anew".into()));
+            }
             delivered = inbox.deliver(), if !inbox.is_empty() => delivered.map_err(|_| Ended::Asked)?,
             pumped = self.connection.writer.pump(), if self.connection.writer.is_busy() => pumped?,
             command = commands.recv(), if takes_commands => self.on_command(command.ok_or(Ended::Asked)?)?,

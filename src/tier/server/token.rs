@@ -67,7 +67,8 @@ impl Token {
         self.user.clone()
     }
 
-    /// Seconds from `now_s`, by the server's wall clock, until less than a third of the lifetime remains. None when it never ends.
+    /// Seconds from `now_s`, by the server's wall clock, until less than a third of the lifetime remains.
+    /// None when it never ends.
     pub(super) fn refresh_in_s(&self, now_s: i64) -> Option<i64> {
         let ends_s = self.ends_s?;
         let lifetime_s = ends_s.saturating_sub(self.issued_s.unwrap_or(ends_s - LIFETIME_DEFAULT_S)).max(0);

@@ -1,4 +1,5 @@
-//! Which token to show: the one in the file, or a fresh one for e-mail and password; and what to tell the driver when it is refused.
+//! Which token to show: the one in the file, or a fresh one for e-mail and password; and what to tell the driver when
+//! it is refused.
 
 use super::dial::{Dialer, words};
 use super::token::{self, Token};
@@ -47,7 +48,10 @@ impl Tokens {
         if let Some(path) = &self.token_file
             && let Err(error) = token::write(path, &token)
         {
-            tracing::warn!(path = %path.display(), %error, "the fresh token could not be written; it is good until this daemon ends");
+            tracing::warn!(
+                path = %path.display(), %error,
+                "the fresh token could not be written; it is good until this daemon ends"
+            );
         }
         self.refused = None;
         self.kept = Some(token);

@@ -1,4 +1,5 @@
-//! A byte stream that remembers when bytes last came: a long message on a slow link is life, though no message is complete.
+//! A byte stream that remembers when bytes last came: a long message on a slow link is life, though it is not
+//! complete.
 
 use crate::core::clock::{MonoTime, Monotonic};
 use std::io;

@@ -257,6 +257,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused_by_name_and_foreign_events_are_passed_over() {
         assert_eq!(parse("location", Some(&json!(1))), Ok(None));
+        let for_older_clients = json!({"track": {"id": "a"}, "autoPlay": false, "position": 3});
+        assert_eq!(parse("music-change-track", Some(&for_older_clients)), Ok(None));
         assert_eq!(parse("music-play", None), Err(BackendError::NoObject { event: "music-play".into() }));
         for position in [json!("x"), json!(-1), json!([]), json!(1e300)] {
             let problem = parse("music-seek", Some(&json!({"position": position}))).unwrap_err().to_string();

@@ -128,6 +128,9 @@ impl Car {
 
     /// Someone wrote the whole list. What we added within the last moments is merged in and written again.
     fn take_playlist(&mut self, tracks: &[Track], now: MonoTime) {
+        if self.backend.greeted.take().is_some_and(|(list, until)| now < until && list == tracks) {
+            return;
+        }
         self.backend.unconfirmed.retain(|(_, _, until)| now < *until);
         let lost: Vec<(EntryId, Track)> = self
             .backend

@@ -31,6 +31,8 @@ pub(super) struct Backend {
     untold: Vec<Untold>,
     /// Entries we added a moment ago; a list without them was written by someone who had not seen ours.
     unconfirmed: Vec<(EntryId, Track, MonoTime)>,
+    /// The list of the greeting, which comes once more right after it, for older clients; what we answered is newer.
+    greeted: Option<(Vec<Track>, MonoTime)>,
     /// The list as it was last told or heard, by our names for its entries.
     named: Vec<(TrackId, EntryId)>,
 }

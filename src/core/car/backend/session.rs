@@ -98,6 +98,7 @@ impl Car {
         if leads {
             self.claim(now);
         }
+        self.backend.greeted = Some((playlist, now + super::tell::CONFIRM_US));
         if has_edits || (blank && !self.state.playlist.is_empty()) {
             self.say_playlist();
         }

@@ -19,7 +19,7 @@ pub(super) const SYNC_US: i64 = 5_000_000;
 /// How long the backend takes at most to say that we lead.
 const TAKE_US: i64 = 3_000_000;
 /// So long after we added an entry a list of someone else may still be from before it.
-const CONFIRM_US: i64 = 3_000_000;
+pub(super) const CONFIRM_US: i64 = 3_000_000;
 /// A burst of edits goes out as one list.
 const BURST_US: i64 = 100_000;
 

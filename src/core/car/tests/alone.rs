@@ -61,6 +61,43 @@ fn after_a_reboot_the_music_resumes_where_it_was() {
 }
 
 #[test]
+fn what_was_done_since_the_state_was_kept_counts_after_a_crash() {
+    let mut bench = Bench::new(start());
+    bench.add(&[track("a", 1_000)]);
+    bench.command(Command::Play { entry: None });
+    bench.wait(2 * SECOND);
+    let saved = Some(bench.car.saved(bench.now));
+    let kept = bench.seen.len();
+    bench.wait(14 * SECOND);
+    bench.add(&[track("b", 10)]);
+    bench.command(Command::Seek { position_us: 600 * SECOND });
+    let stored = |output: &Output| if let Output::Store(change) = output { Some((**change).clone()) } else { None };
+    let tail: Vec<Change> = bench.seen.iter().skip(kept).filter_map(stored).collect();
+    assert_eq!(tail.len(), 2);
+    for saved in [saved, None] {
+        let whole = saved.is_some();
+        let mut again = Bench::new(Start { saved, tail: tail.clone(), sequence: 4, ..start() });
+        again.wait(SECOND);
+        assert_eq!(again.queue(), if whole { vec!["a", "b"] } else { vec!["b"] });
+        let position_us = again.status().now_playing.position_us;
+        assert!((600 * SECOND..602 * SECOND).contains(&position_us), "{position_us}");
+        assert_eq!(again.car.own.next_id().sequence, 5);
+    }
+}
+
+#[test]
+fn what_was_stored_and_not_settled_when_the_power_went_is_settled_at_the_next_start() {
+    let mut bench = Bench::new(start());
+    bench.add(&[track("a", 10)]);
+    let stored = |output: &Output| if let Output::Store(change) = output { Some((**change).clone()) } else { None };
+    let pending: Vec<Change> = bench.seen.iter().filter_map(stored).collect();
+    let again = Bench::new(Start { pending, ..start() });
+    assert_eq!((again.queue().len(), again.status().changes.pending), (1, 0));
+    let applied = |output: &Output| matches!(output, Output::Settle { verdict: Verdict::Applied, .. });
+    assert!(again.seen.iter().any(applied));
+}
+
+#[test]
 fn a_seek_stays_within_the_track() {
     let mut bench = Bench::new(start());
     bench.add(&[track("a", 100)]);

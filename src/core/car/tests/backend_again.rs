@@ -105,3 +105,19 @@ fn what_was_done_alone_goes_out_when_the_backend_returns() {
     assert_eq!(last.map(|tracks| tracks.len()), Some(3));
     assert_eq!(bench.status().changes.pending, 0);
 }
+
+#[test]
+fn the_greetings_list_that_comes_again_for_older_clients_undoes_nothing() {
+    let old = || vec![track("a", 100)];
+    for (greeted, wanted) in [(vec![], vec!["a", "b", "ours"]), (old(), vec!["a", "ours"])] {
+        let mut bench = leading();
+        bench.server(ServerEvent::Down { reason: "tunnel".into() });
+        bench.add(&[track("ours", 100)]);
+        rejoin(&mut bench, &greeted, None, None);
+        say(&mut bench, BackendEvent::Playlist { tracks: greeted });
+        assert_eq!(bench.queue(), wanted);
+        assert_eq!(lists(&bench), [wanted]);
+        say(&mut bench, BackendEvent::Playlist { tracks: old() });
+        assert_eq!(bench.queue(), ["a"], "later lists count");
+    }
+}

@@ -149,3 +149,62 @@ fn leaving_takes_the_music_and_the_playlist_of_the_convoy_away() {
     assert!(bench.sent().contains(&&ServerCommand::Leave));
     assert_eq!(bench.status().convoy, None);
 }
+
+#[test]
+fn a_car_that_left_is_a_player_of_its_own_though_the_server_is_there() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 9 * SECOND);
+    bench.command(Command::Leave);
+    assert!(bench.status().connection.reason.contains("no convoy"));
+    let before = bench.changes_sent().len();
+    let added = bench.add(&[track("a", 100)]);
+    assert_eq!(bench.reach(added), Some(Reach::Convoy));
+    assert_eq!((bench.changes_sent().len(), bench.status().changes.pending), (before, 0));
+    // What was on its way when we left is of no concern any more.
+    bench.server(ServerEvent::Joined { snapshot: Box::new(led_by("other")), members: Vec::new() });
+    assert_eq!(bench.queue(), ["a"]);
+    assert_eq!(bench.status().controller, None);
+}
+
+#[test]
+fn what_the_convoy_had_not_acknowledged_stays_behind_when_it_is_left_and_is_kept_in_the_history() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    bench.server(ServerEvent::Down { reason: "cut".into() });
+    bench.add(&[track("a", 100)]);
+    assert_eq!(bench.status().changes.pending, 1);
+    bench.command(Command::Join { convoy: ConvoyId::new("another").unwrap() });
+    let left = |output: &Output| matches!(output, Output::Settle { verdict: Verdict::Superseded { .. }, .. });
+    assert!(bench.seen.iter().any(left));
+    let before = bench.changes_sent().len();
+    bench.join(Snapshot::default(), 0);
+    assert_eq!(bench.changes_sent().len(), before);
+    assert!(bench.queue().is_empty());
+}
+
+#[test]
+fn a_convoy_joined_after_another_is_timed_by_its_own_clock() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 9 * SECOND);
+    bench.command(Command::Join { convoy: ConvoyId::new("another").unwrap() });
+    assert_eq!(bench.clock, None, "silent until its time is known");
+    bench.join(Snapshot::default(), 70 * SECOND);
+    let error = bench.clock.unwrap().convoy(bench.now) - ConvoyTime(bench.now.0 + 70 * SECOND);
+    assert!(error.abs() < 1_000, "{error} us");
+}
+
+#[test]
+fn a_start_in_another_convoy_keeps_volume_and_count_and_nothing_of_the_old_ones_music() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    bench.command(Command::Volume { level: 0.25 });
+    bench.server(ServerEvent::Down { reason: "cut".into() });
+    bench.add(&[track("a", 100)]);
+    let saved = Some(bench.car.saved(bench.now));
+    let pending = bench.car.own.stored_changes();
+    let convoy = ConvoyId::new("another").ok();
+    let mut moved = Bench::new(Start { convoy, saved, pending, sequence: 1, ..in_convoy() });
+    assert!(moved.queue().is_empty());
+    assert_eq!((moved.status().changes.pending, moved.status().volume.to_bits()), (0, 0.25_f64.to_bits()));
+    assert_eq!(moved.car.own.next_id().sequence, 2);
+}

@@ -36,7 +36,9 @@ pub(super) fn start() -> Start {
         convoy: None,
         has_server: false,
         saved: None,
+        tail: Vec::new(),
         pending: Vec::new(),
+        sequence: 0,
         same_boot: false,
     }
 }
