@@ -67,8 +67,8 @@ impl Drop for Api {
     }
 }
 
-/// Takes the names on the bus and answers there until dropped. A bus that goes away later does not stop the music: the API comes
-/// back with the bus by itself.
+/// Takes the names on the bus and answers there until dropped. A bus that goes away later does not stop the music: the
+/// API comes back with the bus by itself.
 ///
 /// # Errors
 /// [`ApiError`] when there is no such bus now, the names are taken, or the bus's policy forbids them.

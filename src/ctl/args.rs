@@ -1,4 +1,5 @@
-//! The arguments of `jamzctl`: the one place that says which verbs there are. Help, man pages and completions come from here.
+//! The arguments of `jamzctl`: the one place that says which verbs there are. Help, man pages and completions come from
+//! here.
 
 use super::position::{Loudness, Position};
 use clap::{Args, Parser, Subcommand, ValueEnum};

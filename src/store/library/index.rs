@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use std::fmt::Write;
 use std::path::Path;
 
-/// `present` is whether the last scan saw the file: what has vanished keeps its row, for a music stick that is plugged in again.
-/// `attempts` counts readings that never ended, because the program did.
+/// `present` is whether the last scan saw the file: what has vanished keeps its row, for a music stick that is plugged
+/// in again. `attempts` counts readings that never ended, because the program did.
 const SCHEMA: database::Schema = database::Schema {
     file: "library.db",
     durable: false,
