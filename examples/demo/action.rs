@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Control(Control),
+    /// Pauses what plays, plays what pauses.
+    Toggle,
     /// Takes the power from a car, or gives it back.
     KillOrRevive,
     StopOrStartServer,
@@ -19,7 +21,6 @@ pub enum Action {
 pub enum Control {
     Play,
     Pause,
-    Toggle,
     SeekTo {
         position_us: i64,
     },
@@ -37,7 +38,6 @@ impl fmt::Display for Control {
         match self {
             Self::Play => f.write_str("plays"),
             Self::Pause => f.write_str("pauses"),
-            Self::Toggle => f.write_str("plays or pauses"),
             Self::SeekTo { position_us } => write!(f, "seeks to {} s", position_us / 1_000_000),
             Self::SeekBy { offset_us } => write!(f, "seeks by {:+} s", offset_us / 1_000_000),
             Self::Next => f.write_str("goes to the next track"),
@@ -61,8 +61,10 @@ pub const SCRIPT: [Control; 8] = [
 ];
 pub const SCRIPT_STEP: Duration = Duration::from_secs(2);
 
-pub const KEYS: &str = "space play or pause   n next   p previous   ←→ seek   t next car takes control   \
-                        k kill or revive a car   s stop or start the server   q quit";
+pub const KEYS: [&str; 2] = [
+    "space play, pause   n next   p previous   ←→ seek   t next car takes control",
+    "k kill or revive a car   s stop or start the server   q quit",
+];
 const SEEK_US: i64 = 5_000_000;
 const POLL: Duration = Duration::from_millis(100);
 
@@ -90,7 +92,7 @@ fn action_of(event: &Event) -> Option<Action> {
     }
     Some(match key.code {
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Action::Quit,
-        KeyCode::Char(' ') => Action::Control(Control::Toggle),
+        KeyCode::Char(' ') => Action::Toggle,
         KeyCode::Char('n') => Action::Control(Control::Next),
         KeyCode::Char('p') => Action::Control(Control::Previous),
         KeyCode::Left => Action::Control(Control::SeekBy { offset_us: -SEEK_US }),
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn each_key_does_what_the_line_below_the_table_says() {
         let of = |code| action_of(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-        assert_eq!(of(KeyCode::Char(' ')), Some(Action::Control(Control::Toggle)));
+        assert_eq!(of(KeyCode::Char(' ')), Some(Action::Toggle));
         assert_eq!(of(KeyCode::Left), Some(Action::Control(Control::SeekBy { offset_us: -SEEK_US })));
         assert_eq!(of(KeyCode::Char('x')), None);
         let interrupt = Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));

@@ -138,6 +138,10 @@ impl Convoy {
         self.cars.iter().position(leads).or_else(|| self.cars.iter().position(|car| car.status.is_some()))
     }
 
+    pub fn is_playing(&self) -> bool {
+        self.cars.iter().filter_map(|car| car.status.as_ref()).any(|status| status.now_playing.playing)
+    }
+
     /// Puts the music into the playlist, in the order of its files.
     ///
     /// # Errors

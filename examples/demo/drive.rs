@@ -51,12 +51,14 @@ impl Account {
             Action::KillOrRevive => self.kill_or_revive(convoy).await?,
             Action::StopOrStartServer if convoy.has_server() => {
                 convoy.stop_server().await?;
-                "the server is stopped".clone_into(&mut self.last);
+                "the server was stopped".clone_into(&mut self.last);
             }
             Action::StopOrStartServer => {
                 convoy.start_server().await?;
-                "the server runs".clone_into(&mut self.last);
+                "the server was started".clone_into(&mut self.last);
             }
+            Action::Toggle if convoy.is_playing() => self.control(convoy, Control::Pause).await,
+            Action::Toggle => self.control(convoy, Control::Play).await,
             Action::Control(control) => self.control(convoy, control).await,
         }
         Ok(())
@@ -69,9 +71,7 @@ impl Account {
         };
         let number = if control == Control::Take { (leader + 1) % convoy.cars.len() } else { leader };
         let Some(car) = convoy.cars.get_mut(number) else { return };
-        let playing = car.status.as_ref().is_some_and(|status| status.now_playing.playing);
         let lead_s = car.status.as_ref().map_or(0.0, |status| status.lead_us as f64 * 1e-6);
-        let pauses = control == Control::Pause || (control == Control::Toggle && playing);
         let sent_s = now_s();
         self.last = format!("{} {control}", car.name);
         let result = match car.client().await {
@@ -87,9 +87,9 @@ impl Account {
             }
         }
         let effective_s = now_s() + lead_s + FADE_S;
-        if pauses {
+        if control == Control::Pause {
             self.pauses.push(Span { from_s: sent_s, to_s: f64::INFINITY });
-        } else if control == Control::Play || control == Control::Toggle {
+        } else if control == Control::Play {
             self.starts_s.get_or_insert(effective_s);
             if let Some(pause) = self.pauses.last_mut() {
                 pause.to_s = pause.to_s.min(effective_s);
@@ -140,7 +140,6 @@ async fn ask(client: &Client, control: Control) -> Result<Done, ClientError> {
     match control {
         Control::Play => client.play(None).await,
         Control::Pause => client.pause().await,
-        Control::Toggle => client.toggle().await,
         Control::SeekTo { position_us } => client.seek(position_us).await,
         Control::SeekBy { offset_us } => client.seek_by(offset_us).await,
         Control::Next => client.next().await,

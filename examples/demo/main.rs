@@ -59,7 +59,8 @@ async fn run() -> Result<bool> {
     ensure!(seconds.is_none_or(|s| s >= DEMO_SECONDS_MIN), "DEMO_SECONDS must be at least {DEMO_SECONDS_MIN}");
     let mut dir = tempfile::Builder::new().prefix("jamz-demo-").tempdir()?;
     let result = drive_convoy(dir.path(), seconds).await;
-    if !matches!(result, Ok(None | Some(Report { ok: true, .. }))) {
+    let started = dir.path().join("server").exists();
+    if started && !matches!(result, Ok(None | Some(Report { ok: true, .. }))) {
         dir.disable_cleanup(true);
         eprintln!("demo: logs and records are kept in {}", dir.path().display());
     }

@@ -10,7 +10,9 @@ use jamz::core::status::Status;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-const WIDTHS: [usize; 9] = [7, 5, 8, 22, 8, 12, 11, 10, 10];
+/// The track's title has what is left of the terminal's width.
+const WIDTHS: [usize; 9] = [6, 4, 7, 0, 8, 9, 8, 9, 7];
+const TITLE_WIDTH_MIN: usize = 8;
 const HEADS: [&str; 9] = ["car", "role", "tier", "track", "position", "offset", "within", "underruns", "card"];
 
 pub enum View {
@@ -89,17 +91,22 @@ fn draw(convoy: &Convoy, last: &str) -> io::Result<()> {
     put(if convoy.has_server() { "the server runs" } else { "the server is stopped" })?;
     put(last)?;
     put("")?;
-    put(&KEYS.dim().to_string())?;
+    for keys in KEYS {
+        put(&keys.dim().to_string())?;
+    }
     queue!(out, Clear(ClearType::FromCursorDown))?;
     out.flush()
 }
 
 fn row(cells: &[String; 9]) -> String {
+    let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+    let left = columns.saturating_sub(WIDTHS.iter().sum::<usize>() + WIDTHS.len());
     let fit = |(cell, width): (&String, usize)| {
+        let width = if width == 0 { left.max(TITLE_WIDTH_MIN) } else { width };
         let short: String = cell.chars().take(width).collect();
         format!("{short:<width$}")
     };
-    cells.iter().zip(WIDTHS).map(fit).collect::<Vec<_>>().join("  ")
+    cells.iter().zip(WIDTHS).map(fit).collect::<Vec<_>>().join(" ")
 }
 
 fn cells(car: &Car) -> [String; 9] {
