@@ -1,4 +1,5 @@
-//! The shipped bus policy, enforced by a real dbus-daemon: everyone reads, only some control, only the daemon owns the names.
+//! The shipped bus policy, enforced by a real dbus-daemon: everyone reads, only some control, only the daemon owns the
+//! names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[allow(dead_code, reason = "each test uses its part of the support")]

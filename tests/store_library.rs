@@ -1,4 +1,5 @@
-//! The library over real files of every format: exact lengths, tags in any script, and nothing that a file can do to it.
+//! The library over real files of every format: exact lengths, tags in any script, and nothing that a file can do to
+//! it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +40,8 @@ fn every_format_is_indexed_with_its_length_exact_to_the_microsecond() {
     let running = start(&[fixtures("good")], state.path());
     let lengths: BTreeMap<String, i64> =
         running.library.all(100).iter().map(|track| (name(track), track.duration_us.unwrap())).collect();
-    // What was put into the encoders; a raw AAC and an MP3 without a LAME tag keep whole packets of 1,024 and 1,152 frames.
+    // What was put into the encoders; a raw AAC and an MP3 without a LAME tag keep whole packets of 1,024 and 1,152
+    // frames.
     let expected = [
         ("long.ogg", 32_123, 8_000),
         ("long.opus", 32_123, 8_000),

@@ -73,7 +73,8 @@ impl Car {
         self.ask(Request::Query(query)).await
     }
 
-    /// Sets the volume, and returns once the snapshot shows it, so that no reader is told the old value after the new one.
+    /// Sets the volume, and returns once the snapshot shows it, so that no reader is told the old value after the new
+    /// one.
     pub(super) async fn set_volume(&self, level: f64) -> Result<(), Error> {
         if !(0.0..=1.0).contains(&level) {
             return Err(Error::Invalid(format!("volume {level} is out of range; it goes from 0 to 1")));

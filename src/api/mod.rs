@@ -1,7 +1,7 @@
 //! ANSWERS: the D-Bus API, MPRIS, and the client that `jamzctl` uses.
 //!
-//! One connection serves two objects: the head unit's own at [`PATH`], under the name [`BUS_NAME`], and a standard media player
-//! (MPRIS) beside it. Both read the same snapshots and send the same calls; they decide nothing.
+//! One connection serves two objects: the head unit's own at [`PATH`], under the name [`BUS_NAME`], and a standard
+//! media player (MPRIS) beside it. Both read the same snapshots and send the same calls; they decide nothing.
 
 mod bus;
 mod call;

@@ -67,8 +67,8 @@ impl Drop for Api {
     }
 }
 
-/// Takes the names on the bus and answers there until dropped. A bus that goes away later does not stop the music: the API comes
-/// back with the bus by itself.
+/// Takes the names on the bus and answers there until dropped. A bus that goes away later does not stop the music: the
+/// API comes back with the bus by itself.
 ///
 /// # Errors
 /// [`ApiError`] when there is no such bus now, the names are taken, or the bus's policy forbids them.
@@ -124,7 +124,8 @@ impl Feeds {
                 notice = self.notices.recv() => match notice {
                     Ok(notice) => publisher.notify(&notice).await,
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "the bus was too slow for some notices; the status has what they led to");
+                        tracing::warn!(missed, "the bus was too slow for some notices; the status has what they led \
+                            to");
                         Ok(())
                     }
                     Err(broadcast::error::RecvError::Closed) => return Ended::Daemon,

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// `alsa`, `alsa:CARD`, `virtual` or `wav:PATH`.
     pub output: OutputName,
-    /// What the sound needs from the sound card to the ear beyond what the card knows of, in microseconds: an amplifier's
-    /// or a Bluetooth speaker's delay. Negative when the card claims too much.
+    /// What the sound needs from the sound card to the ear beyond what the card knows of, in microseconds: an
+    /// amplifier's or a Bluetooth speaker's delay. Negative when the card claims too much.
     pub latency_us: i64,
     /// The sound card's own buffer, in microseconds. Longer is safer, shorter answers sooner: with
     /// the 35 ms kept ahead of it, it must stay below the lead of the convoy's controls.

@@ -1,5 +1,5 @@
-//! The pacer's thread: keeps the ring before the card filled, opens the card and opens it again when it was lost, and says
-//! how it goes.
+//! The pacer's thread: keeps the ring before the card filled, opens the card and opens it again when it was lost, and
+//! says how it goes.
 
 use super::Frame;
 use super::inbox::{Inbox, News};

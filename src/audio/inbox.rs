@@ -1,5 +1,5 @@
-//! Commands on their way to the pacer's thread. Each kind replaces the one before it, so there is room for one of each and
-//! nothing can overflow.
+//! Commands on their way to the pacer's thread. Each kind replaces the one before it, so there is room for one of each
+//! and nothing can overflow.
 
 use crate::core::clock::ClockMap;
 use crate::core::io::{AudioCommand, Plan};

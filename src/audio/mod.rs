@@ -48,8 +48,8 @@ pub struct Audio {
 }
 
 impl Audio {
-    /// Starts it. `report` is called about four times a second, and at once when something changes, from a thread of its
-    /// own; it must not wait.
+    /// Starts it. `report` is called about four times a second, and at once when something changes, from a thread of
+    /// its own; it must not wait.
     ///
     /// # Errors
     /// [`AudioError`] for settings out of bounds; never because the sound card is absent, which `report` tells.

@@ -8,8 +8,8 @@ use thread_priority::{
 /// Low among the real-time priorities: ahead of all ordinary threads, behind the kernel's own.
 const PRIORITY: u8 = 10;
 
-/// Puts the calling thread under `SCHED_FIFO`. Where that is not allowed (no `LimitRTPRIO`) nothing happens: the unit's nice level
-/// still holds. Allocates nothing.
+/// Puts the calling thread under `SCHED_FIFO`. Where that is not allowed (no `LimitRTPRIO`) nothing happens: the unit's
+/// nice level still holds. Allocates nothing.
 pub(super) fn claim() {
     if let Ok(priority) = ThreadPriorityValue::try_from(PRIORITY) {
         let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);

@@ -1,5 +1,5 @@
-//! Today's production backend as seen by the core: what it tells us, what we tell it. It has no acknowledgements, no sequence
-//! numbers and no clock; positions are dated with wall clocks, in milliseconds since 1970.
+//! Today's production backend as seen by the core: what it tells us, what we tell it. It has no acknowledgements, no
+//! sequence numbers and no clock; positions are dated with wall clocks, in milliseconds since 1970.
 
 use super::id::{ConvoyId, TrackId, UserId};
 use super::playlist::Track;

@@ -23,7 +23,8 @@ impl fmt::Display for ChangeId {
     }
 }
 
-/// Hybrid logical time: convoy time, made strictly increasing by a count (Kulkarni et al., "Logical Physical Clocks", 2014).
+/// Hybrid logical time: convoy time, made strictly increasing by a count (Kulkarni et al., "Logical Physical Clocks",
+/// 2014).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Hlc {
     pub time_us: i64,

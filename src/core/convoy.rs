@@ -70,8 +70,8 @@ impl Snapshot {
         self.following(&current.anchor).filter(|next| next.at <= now)
     }
 
-    /// What follows `anchor` by itself: the next entry when its track has run out, or a stop at the playlist's end. None while
-    /// paused, or when the track's length is not known.
+    /// What follows `anchor` by itself: the next entry when its track has run out, or a stop at the playlist's end.
+    /// None while paused, or when the track's length is not known.
     #[must_use]
     pub fn following(&self, anchor: &Anchor) -> Option<Anchor> {
         let entry = anchor.entry.as_ref()?;

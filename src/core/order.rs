@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A place in an order: a whole number, then a fraction in base 256 without trailing zeros. Between any two different keys
-/// lies another, so that members can insert at the same time without a common numbering (fractional indexing).
+/// A place in an order: a whole number, then a fraction in base 256 without trailing zeros. Between any two different
+/// keys lies another, so that members can insert at the same time without a common numbering (fractional indexing).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrderKey(i64, Vec<u8>);
 
 impl OrderKey {
-    /// A key after `before` and ahead of `after`; a missing one is that end of the list. If they are not in order, the key
-    /// follows `before`.
+    /// A key after `before` and ahead of `after`; a missing one is that end of the list. If they are not in order, the
+    /// key follows `before`.
     #[must_use]
     pub fn between(before: Option<&Self>, after: Option<&Self>) -> Self {
         match (before, after) {

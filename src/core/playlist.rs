@@ -47,8 +47,8 @@ struct Slot {
     removed: bool,
 }
 
-/// A map of entries that converges: additions are a union, a move is last-writer-wins, a removal is for ever (adding a track
-/// again makes a new entry, which the removal does not touch).
+/// A map of entries that converges: additions are a union, a move is last-writer-wins, a removal is for ever (adding a
+/// track again makes a new entry, which the removal does not touch).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(from = "Slots", into = "Slots")]
 pub struct Playlist {

@@ -67,7 +67,8 @@ pub enum Addition {
 pub enum Query {
     /// Index the music folders anew; answers at once.
     LibraryScan,
-    /// Tracks whose title, artist, album or path has all the words of `text`, or whose id begins with it (8 hex digits or more).
+    /// Tracks whose title, artist, album or path has all the words of `text`, or whose id begins with it (8 hex digits
+    /// or more).
     LibrarySearch {
         text: String,
         limit: u32,

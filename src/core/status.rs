@@ -204,7 +204,8 @@ pub struct Status {
 }
 
 impl Status {
-    /// What the snapshot has become by `now`: position and convoy time have run on, nothing else is known to have changed.
+    /// What the snapshot has become by `now`: position and convoy time have run on, nothing else is known to have
+    /// changed.
     #[must_use]
     pub fn at(&self, now: MonoTime) -> Self {
         let elapsed_us = (now - MonoTime(self.taken_us)).max(0);

@@ -1,4 +1,5 @@
-//! Which tier decides now: the user's thresholds, with hysteresis and a dwell so that a flapping link does not flap the tier.
+//! Which tier decides now: the user's thresholds, with hysteresis and a dwell so that a flapping link does not flap the
+//! tier.
 
 use super::clock::MonoTime;
 use super::status::{ActiveSync, Connection, PeerState, SocketState};

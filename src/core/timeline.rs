@@ -38,8 +38,8 @@ pub struct Stamped {
     pub anchor: Anchor,
 }
 
-/// What plays now and what is already decided to come. The same set of anchors gives the same timeline in whatever order
-/// they arrive.
+/// What plays now and what is already decided to come. The same set of anchors gives the same timeline in whatever
+/// order they arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Timeline {
     /// By ascending take-effect time; the first is current, or the only one.
@@ -50,8 +50,8 @@ pub struct Timeline {
 const ANCHORS_MAX: usize = 64;
 
 impl Timeline {
-    /// Takes in an anchor: it removes every older-stamped one that would take effect at the same time or later, and is itself
-    /// refused (false) when a newer-stamped one is already in effect by then.
+    /// Takes in an anchor: it removes every older-stamped one that would take effect at the same time or later, and is
+    /// itself refused (false) when a newer-stamped one is already in effect by then.
     pub fn insert(&mut self, new: Stamped) -> bool {
         let at = new.anchor.at;
         if self.anchors.iter().any(|a| a.stamp >= new.stamp && a.anchor.at <= at) {

@@ -2,8 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Characters without a look of their own that turn the reading direction of what follows (marks, embeddings, overrides,
-/// isolates), annotate, tag, or mark byte order.
+/// Characters without a look of their own that turn the reading direction of what follows (marks, embeddings,
+/// overrides, isolates), annotate, tag, or mark byte order.
 const STEERING: [std::ops::RangeInclusive<char>; 7] = [
     '\u{61c}'..='\u{61c}',
     '\u{200e}'..='\u{200f}',
@@ -14,8 +14,8 @@ const STEERING: [std::ops::RangeInclusive<char>; 7] = [
     '\u{e0001}'..='\u{e0001}',
 ];
 
-/// Removes what could steer a terminal (escape sequences begin with a control character) or the reading of what follows;
-/// blanks of any kind become spaces.
+/// Removes what could steer a terminal (escape sequences begin with a control character) or the reading of what
+/// follows; blanks of any kind become spaces.
 pub(super) fn plain(text: &str) -> String {
     let harmless = text.chars().filter(|c| !STEERING.iter().any(|range| range.contains(c)));
     let visible = |c: char| match c {

@@ -1,4 +1,5 @@
-//! The daemon's configuration: which files it is read from, in which order, and what is said when something in them is wrong.
+//! The daemon's configuration: which files it is read from, in which order, and what is said when something in them is
+//! wrong.
 
 use crate::core::id::ConvoyId;
 use crate::store::cache::CacheConfig;
@@ -65,7 +66,8 @@ pub const FOLDERS: [&str; 2] = ["/usr/lib/jamzd", "/etc/jamzd"];
 /// No configuration needs more.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Reads the configuration: of `file` alone (with `file.d/*.toml`, if there is such a folder), or of the system's folders.
+/// Reads the configuration: of `file` alone (with `file.d/*.toml`, if there is such a folder), or of the system's
+/// folders.
 ///
 /// # Errors
 /// [`ConfigError`] for the first thing that is wrong, with its file and line.

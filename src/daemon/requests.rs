@@ -56,7 +56,8 @@ fn is_of_library(addition: &Addition) -> bool {
     matches!(addition, Addition::Library(_))
 }
 
-/// The core does not know the library: what is named by it is looked up here, off the loop, and then the core has the command.
+/// The core does not know the library: what is named by it is looked up here, off the loop, and then the core has the
+/// command.
 fn look_up(request: RequestId, tracks: Vec<Addition>, index: Option<usize>, edges: &Edges) {
     let (library, inputs) = (edges.tracks.library().clone(), edges.inputs.clone());
     tokio::task::spawn_blocking(move || {

@@ -1,4 +1,5 @@
-//! systemd's notifications: ready, status, and the watchdog, fed only while the loop and the audio path both make progress.
+//! systemd's notifications: ready, status, and the watchdog, fed only while the loop and the audio path both make
+//! progress.
 
 use sd_notify::NotifyState;
 use std::time::Duration;

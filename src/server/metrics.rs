@@ -1,4 +1,5 @@
-//! What the server counts of itself: OpenMetrics text, and the health that `/healthz` shows. No label is chosen by a client.
+//! What the server counts of itself: OpenMetrics text, and the health that `/healthz` shows. No label is chosen by a
+//! client.
 
 use crate::core::changes::Verdict;
 use crate::core::clock::{MonoTime, Monotonic};

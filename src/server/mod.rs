@@ -1,7 +1,7 @@
 //! HOSTS: `jamz-server`, the authority of convoys while there is an internet.
 //!
-//! A connection's own task reads and bounds what a client says ([`connection`], [`events`]); one task owns all convoys and decides
-//! in turn ([`switchboard`], [`convoys`]); nothing is told before it is durable ([`storage`]).
+//! A connection's own task reads and bounds what a client says ([`connection`], [`events`]); one task owns all convoys
+//! and decides in turn ([`switchboard`], [`convoys`]); nothing is told before it is durable ([`storage`]).
 
 pub mod args;
 pub mod cluster;

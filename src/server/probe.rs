@@ -1,4 +1,5 @@
-//! The convoy's clock as a connection's own task reads it, so that a probe is answered where it arrives and waits for nothing.
+//! The convoy's clock as a connection's own task reads it, so that a probe is answered where it arrives and waits for
+//! nothing.
 
 use crate::core::clock::{ConvoyTime, MonoTime};
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,4 +1,5 @@
-//! The one task that owns all convoys: it hears connections in turn, lets convoys decide, and tells clients when that is durable.
+//! The one task that owns all convoys: it hears connections in turn, lets convoys decide, and tells clients when that
+//! is durable.
 
 use super::cluster::{Cluster, InstanceId, Message};
 use super::convoys::{ConvoyAsk, Convoys, Effect, Ticket};

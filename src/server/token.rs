@@ -1,4 +1,5 @@
-//! Tokens (JWT): who someone is and which convoys they may join; checked, issued, and each key bound to its one algorithm.
+//! Tokens (JWT): who someone is and which convoys they may join; checked, issued, and each key bound to its one
+//! algorithm.
 
 use super::limits::TOKEN_BYTES_MAX;
 use crate::core::id::{ConvoyId, UserId};

@@ -28,8 +28,8 @@ pub(super) const TABLE: &str = "
     CREATE INDEX changes_added ON changes (entry) WHERE action = 'add';
 ";
 
-/// Version 2: whether the state that is kept includes the change, when it counts. Of older ones that is taken for granted, as
-/// the version before wrote its state at its end.
+/// Version 2: whether the state that is kept includes the change, when it counts. Of older ones that is taken for
+/// granted, as the version before wrote its state at its end.
 pub(super) const KEPT: &str = "
     ALTER TABLE changes ADD COLUMN kept INTEGER NOT NULL DEFAULT 1;
     CREATE INDEX changes_tail ON changes (row) WHERE NOT kept AND state = 'applied';

@@ -29,8 +29,8 @@ const BUSY_MAX: Duration = Duration::from_secs(2);
 /// Damaged files that are kept; with more, the disk itself needs a look.
 const SET_ASIDE_MAX: u32 = 100;
 
-/// Opens `schema.file` in `dir`, making both if need be. One process at a time has it open. A damaged file is moved aside,
-/// never deleted, and a fresh one is begun.
+/// Opens `schema.file` in `dir`, making both if need be. One process at a time has it open. A damaged file is moved
+/// aside, never deleted, and a fresh one is begun.
 pub(super) fn open(dir: &Path, schema: &Schema) -> Result<Opened, StoreError> {
     let path = dir.join(schema.file);
     make_private(dir, &path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
@@ -38,7 +38,8 @@ pub(super) fn open(dir: &Path, schema: &Schema) -> Result<Opened, StoreError> {
         Ok(connection) => Ok(Opened { connection, path, set_aside: None }),
         Err(Trouble::Damaged(problem)) => {
             let aside = set_aside(&path)?;
-            tracing::error!(file = %path.display(), aside = %aside.display(), problem, "a damaged database was set aside");
+            tracing::error!(file = %path.display(), aside = %aside.display(), problem, "a damaged database was set \
+                aside");
             make_private(dir, &path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
             let connection = open_sound(&path, schema).map_err(|trouble| trouble.into_error(&path))?;
             Ok(Opened { connection, path, set_aside: Some(aside) })

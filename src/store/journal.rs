@@ -68,8 +68,8 @@ pub enum Write {
     Record { change: Box<Change>, verdict: Verdict },
     /// What became of an own change.
     Settle { change: ChangeId, verdict: Verdict },
-    /// The core's state, with all that was settled and recorded before, and the boot its clock is of. Only the newest is written,
-    /// about once a second, at the end, and at once when it is of another convoy.
+    /// The core's state, with all that was settled and recorded before, and the boot its clock is of. Only the newest
+    /// is written, about once a second, at the end, and at once when it is of another convoy.
     Remember(Box<Saved>, Option<String>),
     /// Who this device is.
     Device(DeviceId),

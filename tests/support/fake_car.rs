@@ -1,4 +1,5 @@
-//! A car without a core: it obeys every command in the simplest way, and records it, so that the API can be tested by itself.
+//! A car without a core: it obeys every command in the simplest way, and records it, so that the API can be tested by
+//! itself.
 
 use jamz::api::{Answer, Api, ApiError, Call, Config, Ports, Queue, QueueEntry, Request, serve};
 use jamz::core::changes::ChangeId;

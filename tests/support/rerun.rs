@@ -6,7 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 pub(crate) struct Rerun(pub(crate) Child);
 
 impl Rerun {
-    /// Starts `test` (an ignored one) with these variables; `shell` is run first, in the same process (`ulimit`, `trap`).
+    /// Starts `test` (an ignored one) with these variables; `shell` is run first, in the same process (`ulimit`,
+    /// `trap`).
     pub(crate) fn start(test: &str, shell: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{shell}\nexec \"$0\" \"$@\"")).arg(std::env::current_exe().unwrap());

@@ -134,8 +134,8 @@ impl Client {
         done(self.player.duck(on).await?)
     }
 
-    /// Adds tracks at the place `index` counted from nought, or at the end. As many calls as it takes are made; the answer
-    /// has the changes of all.
+    /// Adds tracks at the place `index` counted from nought, or at the end. As many calls as it takes are made; the
+    /// answer has the changes of all.
     ///
     /// # Errors
     /// As [`Self::status`]; tracks of earlier calls then stay in the list.

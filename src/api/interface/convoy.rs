@@ -24,8 +24,9 @@ impl Quiet for Convoy {
     const QUIET: &'static [&'static str] = &["RoundTripUs"];
 }
 
-/// Every method that changes something returns how far the change has come ("convoy": the authority has it, or it concerns
-/// this car alone; "local": it is durable here and is sent when a link returns) and the ids of the changes it made.
+/// Every method that changes something returns how far the change has come ("convoy": the authority has it, or it
+/// concerns this car alone; "local": it is durable here and is sent when a link returns) and the ids of the changes it
+/// made.
 #[interface(
     name = "com.trafficjamz.HeadUnit1.Convoy",
     proxy(

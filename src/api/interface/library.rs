@@ -45,8 +45,8 @@ impl Library {
         }
     }
 
-    /// Up to `limit` tracks (at most 1000) whose title, artist, album or path has all words of `text`, or whose id begins with
-    /// it (8 hex digits or more): id, title, artist, album, duration_us, path.
+    /// Up to `limit` tracks (at most 1000) whose title, artist, album or path has all words of `text`, or whose id
+    /// begins with it (8 hex digits or more): id, title, artist, album, duration_us, path.
     #[zbus(out_args("tracks"))]
     async fn search(&self, text: String, limit: u32) -> Result<Vec<LibraryRow>, Error> {
         bounded("the text to search for", &text, TEXT_BYTES_MAX)?;

@@ -30,8 +30,8 @@ impl Quiet for Queue {
     const QUIET: &'static [&'static str] = &[];
 }
 
-/// Entries are named by their ids, never by places: the list may change while a call is on its way. A change of the list shows
-/// as a change of Revision.
+/// Entries are named by their ids, never by places: the list may change while a call is on its way. A change of the
+/// list shows as a change of Revision.
 #[interface(
     name = "com.trafficjamz.HeadUnit1.Queue",
     proxy(
@@ -41,8 +41,8 @@ impl Quiet for Queue {
     )
 )]
 impl Queue {
-    /// Adds up to 1000 tracks, each ("library", track id) or ("url", address of an audio file), at the place `index` counted
-    /// from nought, or at the end (-1).
+    /// Adds up to 1000 tracks, each ("library", track id) or ("url", address of an audio file), at the place `index`
+    /// counted from nought, or at the end (-1).
     #[zbus(out_args("reach", "changes"))]
     async fn add(&self, tracks: Vec<(String, String)>, index: i64) -> Result<(String, Vec<String>), Error> {
         if tracks.is_empty() || tracks.len() > ADD_MAX {
@@ -69,8 +69,8 @@ impl Queue {
         self.car.command(Command::QueueClear).await
     }
 
-    /// A page of the list from the place `first` on. It may be shorter than `count`; ask on from where it ends, and from
-    /// the start when the revision has changed meanwhile. Entries are dictionaries as Player.Track is.
+    /// A page of the list from the place `first` on. It may be shorter than `count`; ask on from where it ends, and
+    /// from the start when the revision has changed meanwhile. Entries are dictionaries as Player.Track is.
     #[zbus(out_args("revision", "total", "entries"))]
     fn list(&self, first: u64, count: u64) -> (u64, u64, Vec<TrackRow>) {
         let queue = self.car.queue();

@@ -1,5 +1,5 @@
-//! The dictionaries (`a{sv}`) that lists consist of. Keys are those of `jamzctl --json`; a reader ignores keys that it does not
-//! know, and takes a missing one as unknown.
+//! The dictionaries (`a{sv}`) that lists consist of. Keys are those of `jamzctl --json`; a reader ignores keys that it
+//! does not know, and takes a missing one as unknown.
 
 use crate::api::call::QueueEntry;
 use crate::core::id::{EntryId, IdError, TrackId};

@@ -1,8 +1,8 @@
 //! MPRIS, the media player interface that desktops, phones over Bluetooth and steering wheels know.
 //!
-//! It is the convoy's player as this car sees it. While another car leads, this one cannot control playback: `CanPlay` and the
-//! like are then false, and a call nevertheless made is answered with an error that says who leads. `CanControl` stays true, as
-//! the specification wants it constant, and because the volume is always this car's own.
+//! It is the convoy's player as this car sees it. While another car leads, this one cannot control playback: `CanPlay`
+//! and the like are then false, and a call nevertheless made is answered with an error that says who leads.
+//! `CanControl` stays true, as the specification wants it constant, and because the volume is always this car's own.
 
 mod metadata;
 #[expect(clippy::unused_self, reason = "a property is the object's, also where it is constant")]

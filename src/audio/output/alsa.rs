@@ -1,7 +1,7 @@
 //! ALSA's sound cards, through cpal.
 //!
-//! Of the time stamps that cpal gives with a buffer only their difference is used, the frames that wait in the card: their
-//! own clock is `CLOCK_MONOTONIC_RAW` where that can be had, which runs at another rate than ours.
+//! Of the time stamps that cpal gives with a buffer only their difference is used, the frames that wait in the card:
+//! their own clock is `CLOCK_MONOTONIC_RAW` where that can be had, which runs at another rate than ours.
 
 use super::line::{Loss, Player};
 use super::{Card, MakePlayer, OutputError, Session};

@@ -49,8 +49,8 @@ pub struct Player {
     shared: Arc<Shared>,
     clock: Arc<dyn Monotonic>,
     played: u64,
-    /// Frames that were silent in place of frames that came too late: those are thrown away when they come, so that every
-    /// frame of the ring has its fixed place in time.
+    /// Frames that were silent in place of frames that came too late: those are thrown away when they come, so that
+    /// every frame of the ring has its fixed place in time.
     owed: u64,
     epoch: u32,
     buffers: u32,
@@ -102,8 +102,8 @@ impl Player {
         Arc::clone(&self.shared)
     }
 
-    /// Fills a buffer; `write` gets every frame, in order. The first of them will be heard in `delay_us`, unless the card
-    /// does not run yet and so cannot know.
+    /// Fills a buffer; `write` gets every frame, in order. The first of them will be heard in `delay_us`, unless the
+    /// card does not run yet and so cannot know.
     pub fn play(&mut self, count: usize, delay_us: Option<i64>, mut write: impl FnMut(usize, Frame)) {
         if let Some(delay_us) = delay_us {
             self.observe(delay_us);

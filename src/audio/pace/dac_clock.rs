@@ -1,8 +1,9 @@
 //! When which frame reaches the sound card's converter: a line through what the card said of itself.
 //!
-//! What a card reports is late, never early: a coarse pointer (a Pi's moves every 10 ms) lags behind, and a thread that is
-//! held up reads the clock too late. So the line is laid *under* the observations, by their convex hull, as Moon, Skelly and
-//! Towsley do for one-way network delays ("Estimation and Removal of Clock Skew", 1999), and not through their middle.
+//! What a card reports is late, never early: a coarse pointer (a Pi's moves every 10 ms) lags behind, and a thread that
+//! is held up reads the clock too late. So the line is laid *under* the observations, by their convex hull, as Moon,
+//! Skelly and Towsley do for one-way network delays ("Estimation and Removal of Clock Skew", 1999), and not through
+//! their middle.
 
 use std::collections::VecDeque;
 
@@ -36,7 +37,8 @@ impl DacLine {
     }
 }
 
-/// A point of the fit: microseconds at the nominal rate since the epoch's first frame, and how late the card was by then.
+/// A point of the fit: microseconds at the nominal rate since the epoch's first frame, and how late the card was by
+/// then.
 #[derive(Debug, Clone, Copy)]
 struct Point {
     x_us: f64,

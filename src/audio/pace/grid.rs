@@ -3,8 +3,8 @@
 use super::dac_clock::DacLine;
 use crate::core::clock::{ClockMap, ConvoyTime};
 
-/// Where a block lies in convoy time. Kept relative to the map's own origin, for a double has no room for both years and
-/// fractions of a sample.
+/// Where a block lies in convoy time. Kept relative to the map's own origin, for a double has no room for both years
+/// and fractions of a sample.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
     origin: ConvoyTime,

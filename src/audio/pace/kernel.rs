@@ -1,7 +1,7 @@
 //! Band-limited interpolation: the value of sampled sound at any instant between its samples.
 //!
-//! A Kaiser-windowed sinc, tabulated at 256 phases, with linear interpolation between two of them (Smith, "Digital Audio
-//! Resampling", 2002). It is linear and has no state, so voices may be cut, joined and summed at any place.
+//! A Kaiser-windowed sinc, tabulated at 256 phases, with linear interpolation between two of them (Smith, "Digital
+//! Audio Resampling", 2002). It is linear and has no state, so voices may be cut, joined and summed at any place.
 
 use crate::audio::Frame;
 

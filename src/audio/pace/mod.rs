@@ -1,5 +1,5 @@
-//! The right sound at the right moment: renders the plan, block by block, for a sound card whose every frame has a known
-//! instant. Reads no clock and owns no thread, so tests drive it as fast as they like.
+//! The right sound at the right moment: renders the plan, block by block, for a sound card whose every frame has a
+//! known instant. Reads no clock and owns no thread, so tests drive it as fast as they like.
 
 mod dac_clock;
 mod fade;
@@ -302,7 +302,8 @@ impl Pacer {
         Some(index as usize)
     }
 
-    /// Plays a voice from frame `index` of the block. Returns true when it is so wrong that another must take its place.
+    /// Plays a voice from frame `index` of the block. Returns true when it is so wrong that another must take its
+    /// place.
     fn play(
         &mut self,
         voice: &mut Voice,

@@ -5,7 +5,8 @@ use crate::core::clock::ConvoyTime;
 use crate::core::convoy::Snapshot;
 use crate::core::playlist::Track;
 
-/// How far ahead of the convoy a member's clock may be: so far that only nonsense is refused, as hybrid time heals the rest.
+/// How far ahead of the convoy a member's clock may be: so far that only nonsense is refused, as hybrid time heals the
+/// rest.
 const AHEAD_MAX_US: i64 = 24 * 3_600 * 1_000_000;
 /// No track and no position is longer than a week.
 const POSITION_MAX_US: i64 = 7 * AHEAD_MAX_US;

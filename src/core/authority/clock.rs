@@ -29,7 +29,8 @@ pub struct AuthorityClock {
 const TIME_MAX: ConvoyTime = ConvoyTime(1 << 52);
 
 impl AuthorityClock {
-    /// Continues exactly within the same boot; else goes on from the last known convoy time until a member knows better.
+    /// Continues exactly within the same boot; else goes on from the last known convoy time until a member knows
+    /// better.
     #[must_use]
     pub fn new(kept: Option<&KeptClock>, boot: Option<&str>, now: MonoTime) -> Self {
         match kept {
@@ -56,8 +57,8 @@ impl AuthorityClock {
         self.offset_us
     }
 
-    /// Takes convoy time from the first member that knows it. Later claims are not heard, and neither is one that would put
-    /// convoy time before what it has been.
+    /// Takes convoy time from the first member that knows it. Later claims are not heard, and neither is one that would
+    /// put convoy time before what it has been.
     pub fn settle(&mut self, claim: Option<ClockClaim>, now: MonoTime) {
         if self.settled {
             return;
@@ -77,8 +78,8 @@ impl AuthorityClock {
         }
     }
 
-    /// Goes on with another authority's clock, as estimated here, unless that is known exactly: authority passed on, and convoy
-    /// time did not change.
+    /// Goes on with another authority's clock, as estimated here, unless that is known exactly: authority passed on,
+    /// and convoy time did not change.
     pub fn inherit(&mut self, offset_us: i64) {
         if !self.settled {
             self.offset_us = offset_us;

@@ -1,7 +1,7 @@
 //! The authority of one convoy: it orders the changes, keeps convoy time and says who is there. The server runs it.
 //!
-//! Two kinds of member meet here: those of the own dialect, to whom changes go as they are, and today's phones, for whom
-//! [`phone`] and [`news`] translate.
+//! Two kinds of member meet here: those of the own dialect, to whom changes go as they are, and today's phones, for
+//! whom [`phone`] and [`news`] translate.
 
 mod bounds;
 mod clock;
@@ -91,7 +91,8 @@ pub struct Authority {
 const CHANGES_SINGLY_MAX: usize = 16;
 
 impl Authority {
-    /// Begins a convoy, or continues it; `boot` names the machine's boot. Follow with [`Self::replay`] of what was recorded since.
+    /// Begins a convoy, or continues it; `boot` names the machine's boot. Follow with [`Self::replay`] of what was
+    /// recorded since.
     #[must_use]
     pub fn new(kept: Option<Kept>, boot: Option<&str>, now: MonoTime) -> Self {
         let clock = AuthorityClock::new(kept.as_ref().map(|k| &k.clock), boot, now);
@@ -176,7 +177,8 @@ impl Authority {
         self.roster.addressees(from, to)
     }
 
-    /// A member comes in. Answer it with [`Self::snapshot`] and [`Self::members`]; a phone gets its own greeting as output.
+    /// A member comes in. Answer it with [`Self::snapshot`] and [`Self::members`]; a phone gets its own greeting as
+    /// output.
     ///
     /// # Errors
     /// Why it cannot, in words for the member.

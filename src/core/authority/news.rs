@@ -1,4 +1,5 @@
-//! What today's phones are told: greetings, controls when they take effect, whole playlists, and the position every 5 s.
+//! What today's phones are told: greetings, controls when they take effect, whole playlists, and the position every 5
+//! s.
 
 use super::phone::is_phone;
 use super::roster::ConnectionId;

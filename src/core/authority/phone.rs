@@ -1,7 +1,7 @@
 //! Today's phones as members: what they do becomes changes on their behalf, and changes become what they understand.
 //!
-//! A phone cannot plan ahead, so it hears of a control when that takes effect. It writes the playlist as a whole, and all its
-//! changes carry the device id `phone:<user>`, which stays the same over its reconnections.
+//! A phone cannot plan ahead, so it hears of a control when that takes effect. It writes the playlist as a whole, and
+//! all its changes carry the device id `phone:<user>`, which stays the same over its reconnections.
 
 use super::roster::ConnectionId;
 use super::{Authority, CHANGES_SINGLY_MAX, Message, Now, whole_list};
@@ -155,8 +155,8 @@ impl Authority {
         dated.position_us.max(0) + if playing { age_us } else { 0 }
     }
 
-    /// The anchor that keeps cars with a phone that is at `position_us` now. The phone has acted already and cars will after the
-    /// lead, by when the phone is further on.
+    /// The anchor that keeps cars with a phone that is at `position_us` now. The phone has acted already and cars will
+    /// after the lead, by when the phone is further on.
     fn anchor_at(&self, place: Place, position_us: i64, playing: bool, now: Now) -> Anchor {
         let lead_us = self.lead_us();
         Anchor {
@@ -249,7 +249,8 @@ impl Authority {
         Place { entry: entry.cloned(), track }
     }
 
-    /// Where in the playlist a track stands that a phone plays, and what must be done that it does: cars find tracks there.
+    /// Where in the playlist a track stands that a phone plays, and what must be done that it does: cars find tracks
+    /// there.
     fn place_for(&self, connection: &ConnectionId, track: &Track, now: Now) -> (Vec<Action>, Place) {
         let current = self.snapshot.timeline.last().and_then(|stamped| stamped.anchor.entry.clone());
         let playlist = &self.snapshot.playlist;

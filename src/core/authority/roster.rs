@@ -32,7 +32,8 @@ pub struct Seat {
     pub dialect: Dialect,
     /// The last round trips that it measured, in microseconds.
     round_trips_us: VecDeque<i64>,
-    /// The least that the server's wall clock was ever ahead of this phone's, in milliseconds: its skew and the quickest way here.
+    /// The least that the server's wall clock was ever ahead of this phone's, in milliseconds: its skew and the
+    /// quickest way here.
     least_age_ms: Option<i64>,
 }
 

@@ -1,4 +1,5 @@
-//! One car: takes in what happens, keeps the convoy's state, and says what to do. Everything a car decides, it decides here.
+//! One car: takes in what happens, keeps the convoy's state, and says what to do. Everything a car decides, it decides
+//! here.
 
 mod backend;
 mod commands;

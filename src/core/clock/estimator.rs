@@ -1,4 +1,5 @@
-//! Estimates convoy time from two-way exchanges with a reference: the least round trip of each bucket, then a line through them.
+//! Estimates convoy time from two-way exchanges with a reference: the least round trip of each bucket, then a line
+//! through them.
 
 use super::{ClockMap, ConvoyTime, MonoTime};
 use std::collections::VecDeque;
@@ -37,8 +38,8 @@ struct Sample {
     round_trip_us: i64,
 }
 
-/// Two-way time estimation in the manner of NTP (RFC 5905, section 8) with Cristian's least-round-trip choice, and a rate by
-/// weighted least squares.
+/// Two-way time estimation in the manner of NTP (RFC 5905, section 8) with Cristian's least-round-trip choice, and a
+/// rate by weighted least squares.
 #[derive(Debug, Clone, Default)]
 pub struct Estimator {
     samples: VecDeque<Sample>,
@@ -149,8 +150,8 @@ impl Estimator {
         best
     }
 
-    /// The true offset lies within half a round trip of every exchange. When exchange after exchange says that the estimate
-    /// lies outside, the estimate is what is wrong: a clock stepped, or another machine answers.
+    /// The true offset lies within half a round trip of every exchange. When exchange after exchange says that the
+    /// estimate lies outside, the estimate is what is wrong: a clock stepped, or another machine answers.
     fn let_go_when_contradicted(&mut self, sample: &Sample) {
         let Some(estimate) = self.estimate() else { return };
         let estimated_us = estimate.map.convoy(sample.mono).0 - sample.mono.0;

@@ -1,4 +1,5 @@
-//! The connection to Redis: leases, the convoys' shared state, and messages between instances. It may be away at any time.
+//! The connection to Redis: leases, the convoys' shared state, and messages between instances. It may be away at any
+//! time.
 
 use super::{Envelope, InstanceId, Message};
 use crate::core::authority::Recorded;

@@ -1,8 +1,8 @@
-//! Several instances behind one Redis: each convoy is decided by one of them, which holds its lease, and the others pass
-//! questions on to it and copy what it makes durable.
+//! Several instances behind one Redis: each convoy is decided by one of them, which holds its lease, and the others
+//! pass questions on to it and copy what it makes durable.
 //!
-//! While Redis is away every instance decides for its own clients, from its copy. When it is back, one holds the lease again, takes in
-//! what the others decided meanwhile, and all members come to it anew.
+//! While Redis is away every instance decides for its own clients, from its copy. When it is back, one holds the lease
+//! again, takes in what the others decided meanwhile, and all members come to it anew.
 
 mod link;
 mod routing;
@@ -49,7 +49,8 @@ pub enum Message {
     Effects(Vec<Effect>),
     /// What the holder made durable.
     Wrote(Vec<Write>),
-    /// What was decided there while Redis was away; said again until the answer comes, which is when it is durable here.
+    /// What was decided there while Redis was away; said again until the answer comes, which is when it is durable
+    /// here.
     Reunion {
         convoy: ConvoyId,
         changes: Vec<Change>,

@@ -1,4 +1,5 @@
-//! The convoys that are decided here: each an authority with its state on disk; effects go out only after what they tell is durable.
+//! The convoys that are decided here: each an authority with its state on disk; effects go out only after what they
+//! tell is durable.
 
 mod sharing;
 
@@ -324,8 +325,8 @@ impl Convoys {
         hosted.dirty = false;
     }
 
-    /// Makes all that was decided durable, and gives out what may be told now and what is to be shared first. When it fails,
-    /// nothing of it has happened.
+    /// Makes all that was decided durable, and gives out what may be told now and what is to be shared first. When it
+    /// fails, nothing of it has happened.
     pub fn settle(&mut self, now: Now) -> (Vec<Effect>, Vec<Write>) {
         for convoy in std::mem::take(&mut self.touched) {
             if self.hosted.get(&convoy).is_some_and(|hosted| hosted.last - hosted.kept >= CHANGES_PER_KEPT) {

@@ -7,8 +7,8 @@ use crate::core::id::ConvoyId;
 use crate::server::storage::{Stored, Write};
 
 impl Convoys {
-    /// This instance decides the convoy from now on; `stored` is what Redis has of it. What was decided here while Redis was
-    /// away is decided again on top of that.
+    /// This instance decides the convoy from now on; `stored` is what Redis has of it. What was decided here while
+    /// Redis was away is decided again on top of that.
     pub fn adopt(&mut self, convoy: &ConvoyId, stored: Option<Stored>, now: Now) {
         let Some(stored) = stored else { return };
         self.commit(now);

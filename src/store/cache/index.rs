@@ -157,8 +157,8 @@ impl Index {
         Ok(())
     }
 
-    /// Makes room until all files together take at most `bytes_max`: what was begun longest ago goes first, then what was used
-    /// longest ago. What is in `spared`, by hash or by address, stays. Gives the bytes that are left.
+    /// Makes room until all files together take at most `bytes_max`: what was begun longest ago goes first, then what
+    /// was used longest ago. What is in `spared`, by hash or by address, stays. Gives the bytes that are left.
     pub(super) fn evict(&self, bytes_max: u64, spared: &BTreeSet<String>) -> rusqlite::Result<u64> {
         let mut bytes = 0;
         let mut candidates = Vec::new();

@@ -49,8 +49,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// Opens the index in `dir`, and begins to look through the folders. `on_status` is called on the library's thread, a few
-    /// times a second while it scans.
+    /// Opens the index in `dir`, and begins to look through the folders. `on_status` is called on the library's thread,
+    /// a few times a second while it scans.
     ///
     /// # Errors
     /// When the index cannot be opened. A damaged index is begun anew; a folder that is missing is one of the problems.
@@ -87,8 +87,8 @@ impl Library {
         told(lock(&self.index).get(id))
     }
 
-    /// Tracks whose title, artist, album or path have all the words of `text`, in whatever order and case, or whose id begins
-    /// with it (8 hex digits or more).
+    /// Tracks whose title, artist, album or path have all the words of `text`, in whatever order and case, or whose id
+    /// begins with it (8 hex digits or more).
     #[must_use]
     pub fn search(&self, text: &str, limit: u32) -> Vec<LibraryTrack> {
         told(lock(&self.index).search(text, limit))

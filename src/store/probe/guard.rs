@@ -1,4 +1,5 @@
-//! The guard around a file's reader: a thread of its own that may be left behind, a bound on what it reads, and so on what it keeps.
+//! The guard around a file's reader: a thread of its own that may be left behind, a bound on what it reads, and so on
+//! what it keeps.
 
 use super::Problem;
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! How long a file sounds: counted over its packets, for what a header claims is an estimate in some formats and a lie in some
-//! files.
+//! How long a file sounds: counted over its packets, for what a header claims is an estimate in some formats and a lie
+//! in some files.
 
 use super::{Problem, codecs};
 use std::io::ErrorKind;

@@ -1,4 +1,5 @@
-//! What is in a file: whether it is music, what it says of itself, and how long it lasts. Every file is hostile until read.
+//! What is in a file: whether it is music, what it says of itself, and how long it lasts. Every file is hostile until
+//! read.
 
 mod guard;
 mod hash;

@@ -1,5 +1,5 @@
-//! How long an MP4 file plays by its movie header: what is left when the encoder's delay and padding are cut off by its edit
-//! list, which symphonia does not read.
+//! How long an MP4 file plays by its movie header: what is left when the encoder's delay and padding are cut off by its
+//! edit list, which symphonia does not read.
 
 use super::guard::Watched;
 use super::{Problem, Watch};

@@ -29,8 +29,9 @@ pub struct Session {
     pub user: UserId,
 }
 
-/// Reads an event by its name and first argument; none when it is of no concern to a car. `music-change-track` is none: it says
-/// for older clients, and without whether the music plays, what `music-session-state` or `music-track-change` says beside it.
+/// Reads an event by its name and first argument; none when it is of no concern to a car. `music-change-track` is none:
+/// it says for older clients, and without whether the music plays, what `music-session-state` or `music-track-change`
+/// says beside it.
 ///
 /// # Errors
 /// [`BackendError`] when it concerns a car and makes no sense.

@@ -1,6 +1,7 @@
 //! The project's own dialect over Socket.IO: `jamz-*` events, each of the client's with an acknowledgement.
 //!
-//! A server that speaks it says so in its `hello`: `{ok: true, jamz: {version: 1}}`. Keys are camelCase, as the backend's are.
+//! A server that speaks it says so in its `hello`: `{ok: true, jamz: {version: 1}}`. Keys are camelCase, as the
+//! backend's are.
 
 use crate::core::changes::{ChangeId, Verdict};
 use crate::core::clock::ConvoyTime;
@@ -19,7 +20,8 @@ pub const HELLO: &str = "hello";
 pub const JOIN: &str = "jamz-join";
 /// Client to server: an empty object, acknowledged by an empty object.
 pub const LEAVE: &str = "jamz-leave";
-/// Client to server: a [`Change`](crate::core::changes::Change), acknowledged by [`Acked`] or [`Failure`]. Server to client: a [`Change`](crate::core::changes::Change).
+/// Client to server: a [`Change`](crate::core::changes::Change), acknowledged by [`Acked`] or [`Failure`]. Server to
+/// client: a [`Change`](crate::core::changes::Change).
 pub const CHANGE: &str = "jamz-change";
 /// Client to server: [`Probe`], acknowledged by [`Probed`].
 pub const PROBE: &str = "jamz-probe";

@@ -1,5 +1,5 @@
-//! Socket.IO payloads: the project's own dialect (`jamz`) and the production backend's (`backend` as a client sees it, `phone`
-//! as a server does).
+//! Socket.IO payloads: the project's own dialect (`jamz`) and the production backend's (`backend` as a client sees it,
+//! `phone` as a server does).
 
 pub mod backend;
 pub mod jamz;

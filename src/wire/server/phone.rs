@@ -71,7 +71,8 @@ impl Relay {
 /// Longest display name, in bytes; what is longer is cut.
 const NAME_BYTES_MAX: usize = 256;
 
-/// Reads an event of a phone; none when it is no event of that dialect, or names no session, which the backend ignores too.
+/// Reads an event of a phone; none when it is no event of that dialect, or names no session, which the backend ignores
+/// too.
 #[must_use]
 pub fn parse(event: &str, payload: Value) -> Option<PhoneEvent> {
     match event {

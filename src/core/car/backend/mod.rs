@@ -1,4 +1,5 @@
-//! Working with today's production backend: no acknowledgements, no clock but wall clocks, playlists overwritten as a whole.
+//! Working with today's production backend: no acknowledgements, no clock but wall clocks, playlists overwritten as a
+//! whole.
 
 mod hear;
 mod session;
@@ -15,12 +16,13 @@ use tell::Untold;
 #[derive(Debug, Default)]
 pub(super) struct Backend {
     wall: Option<Wall>,
-    /// The track that the others have loaded: a web client that is told to play plays that one, whatever it is told beside.
+    /// The track that the others have loaded: a web client that is told to play plays that one, whatever it is told
+    /// beside.
     loaded: Option<TrackId>,
     /// A track that plays and stands in no playlist.
     loose: Option<Track>,
-    /// What the backend called us when it last made us its controller: a socket id, which stays its word for us when the
-    /// connection is a new one.
+    /// What the backend called us when it last made us its controller: a socket id, which stays its word for us when
+    /// the connection is a new one.
     pub(super) known_as: Option<String>,
     /// Whether it was told on this connection that we lead.
     claimed: bool,

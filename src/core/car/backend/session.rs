@@ -35,8 +35,8 @@ impl Car {
         }
     }
 
-    /// With this backend there is no clock but the members' wall clocks; one that nothing disciplines is not followed. When it
-    /// has to step, the music goes along.
+    /// With this backend there is no clock but the members' wall clocks; one that nothing disciplines is not followed.
+    /// When it has to step, the music goes along.
     fn follow_wall_clock(&mut self, now: MonoTime) {
         let Some(wall) = self.backend.wall else { return };
         self.base = TimeBase::Convoy;
@@ -62,8 +62,8 @@ impl Car {
         self.backend.known_as.as_deref() == Some(controller) || self.me.user.as_str() == controller
     }
 
-    /// The backend's word counts, but for two things: who led and still leads knows better where the music is than a server
-    /// that hears of it every 5 s, and a server that knows nothing has nothing to say.
+    /// The backend's word counts, but for two things: who led and still leads knows better where the music is than a
+    /// server that hears of it every 5 s, and a server that knows nothing has nothing to say.
     pub(super) fn take_greeting(&mut self, greeting: Greeting, received: MonoTime, now: MonoTime) {
         self.link = Link::Joined(Dialect::Backend);
         self.tiers.handle_joined(now);
@@ -107,7 +107,8 @@ impl Car {
         }
     }
 
-    /// What was done here while the backend was away: edits of the playlist count, playback if we lead. Whether there were edits.
+    /// What was done here while the backend was away: edits of the playlist count, playback if we lead. Whether there
+    /// were edits.
     fn replay_to_backend(&mut self, leads: bool, blank: bool) -> bool {
         let mut has_edits = false;
         for change in self.own.stored_changes() {

@@ -1,4 +1,5 @@
-//! What we did, in the backend's words: playback when it takes effect, the playlist as a whole, and the DJ's place every 5 s.
+//! What we did, in the backend's words: playback when it takes effect, the playlist as a whole, and the DJ's place
+//! every 5 s.
 
 use crate::core::backend::{BackendAction, BackendCommand, Dated};
 use crate::core::car::{Car, Link};
