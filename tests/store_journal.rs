@@ -9,6 +9,8 @@
 
 #[path = "support/changes.rs"]
 mod changes;
+#[path = "support/journal_files.rs"]
+mod journal_files;
 #[path = "support/rerun.rs"]
 mod rerun;
 
@@ -19,6 +21,7 @@ use jamz::core::id::{DeviceId, EntryId};
 use jamz::core::io::Input;
 use jamz::host::MonotonicClock;
 use jamz::store::{Hooks, Loaded, Store, StoreError, Write};
+use journal_files::{copied, overwritten};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -115,15 +118,6 @@ fn what_the_kept_state_lacks_comes_back_in_order_whoever_made_it() {
 
     let (_store, loaded, _) = open(dir.path());
     assert_eq!(loaded.tail, [add("van", 3, "")], "the last state was written at the end");
-}
-
-/// The journal as a power cut would leave it now.
-fn copied(dir: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for file in ["jamz.db", "jamz.db-wal"] {
-        std::fs::copy(dir.join(file), copy.path().join(file)).unwrap();
-    }
-    copy
 }
 
 #[test]
@@ -302,14 +296,6 @@ fn a_damaged_journal_is_moved_aside_and_a_fresh_one_begun() {
         assert_eq!(answered.recv_timeout(WAIT_MAX).unwrap(), Input::Stored(id("car", 501)));
     }
     assert!(dir.path().join("jamz.db.damaged-2").exists());
-}
-
-/// The file with rubbish in its middle, as a worn SD card leaves it.
-fn overwritten(file: &Path) -> Vec<u8> {
-    let mut bytes = std::fs::read(file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 8_192].fill(0xA5);
-    bytes
 }
 
 const DIR: &str = "JAMZ_TEST_DIR";

@@ -124,7 +124,8 @@ impl Feeds {
                 notice = self.notices.recv() => match notice {
                     Ok(notice) => publisher.notify(&notice).await,
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "the bus was too slow for some notices; the status has what they led to");
+                        tracing::warn!(missed, "the bus was too slow for some notices; the status has what they led \
+                            to");
                         Ok(())
                     }
                     Err(broadcast::error::RecvError::Closed) => return Ended::Daemon,

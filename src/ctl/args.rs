@@ -10,7 +10,8 @@ use std::path::PathBuf;
     name = "jamzctl",
     version,
     about = "Controls a TrafficJamz head unit: the same music, at the same moment, in every car of a convoy",
-    after_help = "Exit status: 0 done, 1 failed, 2 wrong usage, 69 no head unit, 75 done here but not yet known to the convoy, \
+    after_help = "Exit status: 0 done, 1 failed, 2 wrong usage, 69 no head unit, 75 done here but not yet known to \
+        the convoy, \
                   77 denied, 78 wrong configuration.",
     max_term_width = 100
 )]
@@ -82,7 +83,8 @@ pub(super) enum Verb {
     /// List what was done, and what became of it, the newest first
     History {
         /// Most changes to list
-        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, value_name = "COUNT", default_value_t = 50)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
     /// Show the configuration in force, or check a file
@@ -137,7 +139,8 @@ pub(super) enum LibraryVerb {
     /// Find tracks by words of title, artist, album or path
     Search {
         /// Most tracks to list
-        #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
         #[arg(required = true, value_name = "WORD")]
         words: Vec<String>,

@@ -27,17 +27,23 @@ const ENVIRONMENT: [(&str, &str); 3] = [
 const JSON: [(&str, &str); 13] = [
     (
         "status",
-        "One object: version, device, name, convoy, controller, is_controller, connection (socketIO: connected, degraded or \
-         disconnected; webRTC: by device connecting, connected or failed; activeSync: socket, webrtc or offline; reason, \
-         round_trip_us, dialect), members, now_playing (playing, entry, track, position_us, index), queue_length, volume, ducked, \
-         clock (synced, convoy_us, bound_us, rate_ppm), audio (output, rate_hz, in_sync, offset_us, correction_ppm, underruns, \
-         realigns, problem), library (tracks, problems, scanning, fetching), changes (applied, pending), lead_us, queue_revision, \
+        "One object: version, device, name, convoy, controller, is_controller, connection (socketIO: connected, \
+         degraded or \
+         disconnected; webRTC: by device connecting, connected or failed; activeSync: socket, webrtc or offline; \
+         reason, \
+         round_trip_us, dialect), members, now_playing (playing, entry, track, position_us, index), queue_length, \
+         volume, ducked, \
+         clock (synced, convoy_us, bound_us, rate_ppm), audio (output, rate_hz, in_sync, offset_us, correction_ppm, \
+         underruns, \
+         realigns, problem), library (tracks, problems, scanning, fetching), changes (applied, pending), lead_us, \
+         queue_revision, \
          taken_us.",
     ),
     (
         "watch",
         "One object a line: {\"event\": \"status\", \"status\": as above}, once a second and when something changes; \
-         {\"event\": \"notice\", \"kind\", \"details\"}; {\"event\": \"seeked\", \"position_us\"}; {\"event\": \"absent\"}.",
+         {\"event\": \"notice\", \"kind\", \"details\"}; {\"event\": \"seeked\", \"position_us\"}; {\"event\": \
+             \"absent\"}.",
     ),
     (
         "play, pause, seek, queue add, join and the like",
@@ -52,7 +58,8 @@ const JSON: [(&str, &str); 13] = [
     ("who", "{\"convoy\", \"controller\", \"members\": [{\"device\", \"user\", \"name\", \"online\", \"kind\"}]}"),
     (
         "history",
-        "{\"history\": [{\"id\", \"device\", \"user\", \"action\", \"subject\", \"convoy_time_us\", \"recorded_unix_s\", \
+        "{\"history\": [{\"id\", \"device\", \"user\", \"action\", \"subject\", \"convoy_time_us\", \
+         \"recorded_unix_s\", \
          \"state\": pending, applied, superseded or refused, \"reason\"}]}",
     ),
     ("config", "{\"config\": the configuration in force, without secrets}"),
@@ -94,7 +101,8 @@ fn main_page(command: clap::Command) -> std::io::Result<Vec<u8>> {
     man.render_options_section(&mut page)?;
     man.render_subcommands_section(&mut page)?;
     section("EXIT STATUS", &[], &EXIT_STATUS).to_writer(&mut page)?;
-    let json = "With --json, standard output is one line of JSON per answer, and errors stay sentences on standard error. Keys are \
+    let json = "With --json, standard output is one line of JSON per answer, and errors stay sentences on standard \
+        error. Keys are \
                 only ever added. Times and positions are in microseconds, and null or a missing key means not known.";
     section("JSON", &[json], &JSON).to_writer(&mut page)?;
     section("ENVIRONMENT", &[], &ENVIRONMENT).to_writer(&mut page)?;

@@ -59,7 +59,8 @@ impl Edges {
         let (events, server_inbox) = mpsc::channel(INPUTS_MAX);
         let (store, loaded) = Store::open(&config.paths.state, hooks(&clock, &inputs)).context("the state folder")?;
         if let Some(path) = &loaded.set_aside {
-            tracing::error!(path = %path.display(), "the database was damaged; it was moved aside and a fresh one begun");
+            tracing::error!(path = %path.display(), "the database was damaged; it was moved aside and a fresh one \
+                begun");
         }
         let device = match loaded.device.clone() {
             Some(device) => device,

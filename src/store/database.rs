@@ -38,7 +38,8 @@ pub(super) fn open(dir: &Path, schema: &Schema) -> Result<Opened, StoreError> {
         Ok(connection) => Ok(Opened { connection, path, set_aside: None }),
         Err(Trouble::Damaged(problem)) => {
             let aside = set_aside(&path)?;
-            tracing::error!(file = %path.display(), aside = %aside.display(), problem, "a damaged database was set aside");
+            tracing::error!(file = %path.display(), aside = %aside.display(), problem, "a damaged database was set \
+                aside");
             make_private(dir, &path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
             let connection = open_sound(&path, schema).map_err(|trouble| trouble.into_error(&path))?;
             Ok(Opened { connection, path, set_aside: Some(aside) })

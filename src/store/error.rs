@@ -14,7 +14,8 @@ pub enum StoreError {
     #[error("{}", sentence(.source, .path))]
     Database { path: PathBuf, source: rusqlite::Error },
     /// The file was written by a later version of this program.
-    #[error("{} was written by a newer version ({found}, this one knows {known}): install that version, or move the file away", .path.display())]
+    #[error("{} was written by a newer version ({found}, this one knows {known}): install that version, or move the \
+        file away", .path.display())]
     Newer { path: PathBuf, found: i64, known: i64 },
     /// Too much waits to be written; the disk is slow or fails.
     #[error("the disk does not keep up: try again")]

@@ -43,7 +43,8 @@ pub struct Tracks {
 
 impl Tracks {
     /// Opens library and cache; to be called within a tokio runtime. Answers go to `events` as `Input::Track`, the
-    /// state as `Input::Library`, at most a few times a second.
+    /// state as
+    /// `Input::Library`, at most a few times a second.
     ///
     /// # Errors
     /// When a folder cannot be written or TLS cannot be had.

@@ -61,7 +61,7 @@ fn a_broken_configuration_ends_the_start_and_the_check_with_78_the_line_and_what
     for (text, line, says) in [
         ("[car]\nnaem = \"x\"\n", 2, "did you mean `name`?"),
         ("[audio]\n\noutput = \"pulse\"\n", 3, "jamzctl outputs"),
-        ("[audio]\nbuffer_us = 1\n", 2, "must lie between 5000 and 60000"),
+        ("[audio]\nbuffer_us = 1\n", 2, "must lie between 5000 and 100000"),
         ("[server]\nurl = \"ftp://x\"\n", 2, "`url` under [server]"),
         ("[car\n", 1, ""),
         ("[convoy]\nid = \"\u{7}\"\n", 2, ""),

@@ -13,9 +13,9 @@ async fn member(server: &Server, user: &str) -> (Daemon, Client) {
     let token = server.token(user, "alps");
     let mut car = Daemon::new("");
     let settings = format!(
-        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[server]\nurl = {:?}\ntoken_file = {:?}\n",
+        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[server]\nurl = {:?}\ntoken_file = \"{}\"\n",
         server.url(),
-        car.path("token")
+        car.path("token").display()
     );
     std::fs::write(car.path("jamzd.toml.d/test.toml"), settings).unwrap();
     std::fs::write(car.path("token"), token["token"].as_str().unwrap()).unwrap();
@@ -58,14 +58,12 @@ async fn a_car_that_ends_in_any_way_comes_back_into_its_convoy_in_time() {
     truck.until(&ben, "playing in time", is_in).await;
     for way in ["killed", "terminated", "DJ killed"] {
         let ended = if way == "DJ killed" { &mut van } else { &mut truck };
-        let began;
         if way == "terminated" {
             assert!(ended.terminate().0.success());
-            began = Instant::now();
         } else {
             ended.kill();
-            began = Instant::now();
         }
+        let began = Instant::now();
         ended.start();
         let (client, after) = back(ended, began).await;
         eprintln!("{way}: plays in time after {} ms", after.as_millis());

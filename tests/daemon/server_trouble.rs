@@ -20,7 +20,8 @@ fn token(secret: &str, expires_unix_s: u64) -> String {
 async fn plays_alone(url: &str, token: &str, reason: &str) {
     let mut car = Daemon::new("");
     let token_file = car.path("token");
-    let settings = format!("[convoy]\nid = \"alps\"\n[server]\nurl = {url:?}\ntoken_file = {token_file:?}\n");
+    let file = token_file.display();
+    let settings = format!("[convoy]\nid = \"alps\"\n[server]\nurl = \"{url}\"\ntoken_file = \"{file}\"\n");
     std::fs::write(car.path("jamzd.toml.d/test.toml"), settings).unwrap();
     std::fs::write(&token_file, token).unwrap();
     car.put_music("long.wav", 60);

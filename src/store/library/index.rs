@@ -10,7 +10,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// `present` is whether the last scan saw the file: what has vanished keeps its row, for a music stick that is plugged
+<<<<<<< HEAD
 /// in again. `attempts` counts readings that never ended, because the program did.
+=======
+/// in again.
+/// `attempts` counts readings that never ended, because the program did.
+>>>>>>> main
 const SCHEMA: database::Schema = database::Schema {
     file: "library.db",
     durable: false,
@@ -200,7 +205,8 @@ impl Index {
                 "INSERT INTO files (path, bytes, modified_ns, track, problem, present, attempts, words)
                  VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, ?6)
                  ON CONFLICT (path) DO UPDATE SET bytes = excluded.bytes, modified_ns = excluded.modified_ns,
-                    track = excluded.track, problem = excluded.problem, present = 1, attempts = 0, words = excluded.words
+                    track = excluded.track, problem = excluded.problem, present = 1, attempts = 0,
+                    words = excluded.words
                  RETURNING row",
             )?
             .query_row(params![path, stamp.bytes, stamp.modified_ns, track, problem, words], |row| row.get(0))?;
