@@ -109,7 +109,8 @@ async fn playerctl_reads_the_track_and_where_it_is() {
     let format = "{{title}}|{{artist}}|{{mpris:length}}|{{mpris:trackid}}|{{xesam:url}}|{{duration(mpris:length)}}";
     assert_eq!(
         rig.ok(&["metadata", "--format", format]).await,
-        "Für Elise 道路|Beethoven|180000000|'/com/trafficjamz/track/car_2d1_3a1'|https://example.org/Für Elise 道路.mp3|3:00"
+        "Für Elise 道路|Beethoven|180000000|'/com/trafficjamz/track/car_2d1_3a1'|\
+         https://example.org/Für Elise 道路.mp3|3:00"
     );
     let position: f64 = rig.ok(&["position"]).await.parse().unwrap();
     assert!((60.0..90.0).contains(&position), "{position}");

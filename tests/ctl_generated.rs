@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 const REMEDY: &str = "differs from what jamzctl makes; run: \
-    cargo run --bin jamzctl -- man man; for s in bash zsh fish; do cargo run --bin jamzctl -- completions $s > completions/jamzctl.$s; done";
+    cargo run --bin jamzctl -- man man; for s in bash zsh fish; do cargo run --bin jamzctl -- completions $s \
+     > completions/jamzctl.$s; done";
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -177,7 +177,8 @@ async fn json_has_the_documented_shape() {
     assert_eq!(queue["revision"], 1);
     assert_eq!(
         queue["entries"],
-        json!([{"place": 1, "id": "car-1:1", "current": false, "track": {"id": "url1", "title": "Ode", "artist": "Beethoven",
+        json!([{"place": 1, "id": "car-1:1", "current": false, "track": {"id": "url1", "title": "Ode",
+            "artist": "Beethoven",
             "album": "", "duration_us": 180_000_000, "url": "https://example.org/Ode.mp3"}}])
     );
     assert_eq!(ask(&["library", "search", "ode", "to"]).await["tracks"][0]["title"], "Ode to Joy");

@@ -11,7 +11,8 @@ pub(crate) fn join(convoy: &str, device: &str, user: &str) -> Value {
 
 /// A change of `device`, dated with convoy time.
 pub(crate) fn change(device: &str, sequence: u64, time_us: i64, action: Value) -> Value {
-    json!({ "id": { "device": device, "sequence": sequence }, "hlc": { "time_us": time_us, "count": 0 }, "term": 0, "action": action })
+    json!({ "id": { "device": device, "sequence": sequence }, "hlc": { "time_us": time_us, "count": 0 }, "term": 0,
+        "action": action })
 }
 
 pub(crate) fn add(device: &str, sequence: u64, time_us: i64, title: &str) -> Value {

@@ -19,7 +19,10 @@ fn car(server: &Server, peers: &mut Peers) {
 }
 
 fn tracks(names: &[&str]) -> Value {
-    let track = |name: &&str| json!({ "id": name, "title": format!("Title {name}"), "duration": 180, "fileUrl": format!("https://x/{name}.mp3"), "albumArt": "art" });
+    let track = |name: &&str| {
+        json!({ "id": name, "title": format!("Title {name}"), "duration": 180,
+        "fileUrl": format!("https://x/{name}.mp3"), "albumArt": "art" })
+    };
     names.iter().map(track).collect()
 }
 
@@ -44,7 +47,12 @@ fn what_a_phone_does_reaches_the_car_and_the_other_phone() {
         assert_eq!((&changed["controllerId"], &changed["userId"]), (&json!(ann), &json!("ann")));
     }
     peers.next_where("car", "jamz-change", |c| c["action"]["type"] == "take-control");
-    peers.tell("ann", "music-control", json!({ "sessionId": "c", "action": "play", "position": 0, "track": tracks(&["t1"])[0], "trackId": "t1", "isPlaying": true }));
+    peers.tell(
+        "ann",
+        "music-control",
+        json!({ "sessionId": "c", "action": "play", "position": 0,
+        "track": tracks(&["t1"])[0], "trackId": "t1", "isPlaying": true }),
+    );
     let played = peers.next_where("car", "jamz-change", |c| c["action"]["type"] == "play");
     let anchor = &played["action"]["anchor"];
     assert!(anchor["at"].as_i64().unwrap() > convoy_time(&mut peers, "car") - 5_000_000);
@@ -194,7 +202,8 @@ fn ten_thousand_entries_pass_from_a_phone_to_cars_and_phones() {
         "car",
         1,
         now,
-        json!({ "type": "remove", "entry": state["snapshot"]["playlist"]["slots"].as_object().unwrap().keys().next().unwrap() }),
+        json!({ "type": "remove",
+            "entry": state["snapshot"]["playlist"]["slots"].as_object().unwrap().keys().next().unwrap() }),
     );
     assert_eq!(peers.ask("car", "jamz-change", removed)["verdict"], "applied");
     peers.next_where("bob", "playlist-update", |u| ids(&u["playlist"]).len() == 9_999);

@@ -35,7 +35,8 @@ impl Daemon {
         let path = |name: &str| car.path(name).display().to_string();
         fs::create_dir(car.path("music")).unwrap();
         let base = format!(
-            "[audio]\noutput = \"virtual\"\n[library]\nfolders = [{:?}]\n[bus]\nbus = {:?}\n[paths]\nstate = {:?}\ncache = {:?}\n",
+            "[audio]\noutput = \"virtual\"\n[library]\nfolders = [{:?}]\n\
+             [bus]\nbus = {:?}\n[paths]\nstate = {:?}\ncache = {:?}\n",
             path("music"),
             car.bus.address(),
             path("state"),

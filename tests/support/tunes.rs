@@ -26,7 +26,8 @@ pub(crate) fn put(site: &Site, name: &str, seconds: u32) -> String {
 pub(crate) fn track(site: &Site, name: &str, seconds: u32) -> Value {
     json!({
         "id": name, "title": format!("Title of {name}"), "artist": "Web", "album": "", "duration": seconds,
-        "fileUrl": put(site, name, seconds), "source": "local", "uploadedBy": "web-user", "albumArt": format!("art of {name}"),
+        "fileUrl": put(site, name, seconds), "source": "local", "uploadedBy": "web-user",
+            "albumArt": format!("art of {name}"),
         "isrc": null, "likes": { "count": 3 },
     })
 }

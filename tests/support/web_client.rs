@@ -17,7 +17,8 @@ impl Web {
     /// A browser of `user` whose machine's wall clock is so far ahead.
     pub(crate) async fn open(url: &str, token: &str, user: &str, session: &str, clock_ahead_ms: i64) -> Self {
         let options = json!({
-            "url": url, "sessionId": session, "groupId": "g", "userId": user, "token": token, "clockAheadMs": clock_ahead_ms,
+            "url": url, "sessionId": session, "groupId": "g", "userId": user, "token": token,
+                "clockAheadMs": clock_ahead_ms,
         });
         let mut web = Self { node: Node::spawn("web-client.js", &options) };
         web.until("it has joined", |state| heard(state, "music-session-state").count() > 0).await;

@@ -67,7 +67,8 @@ async fn what_the_server_says_by_itself_arrives() {
         &json!([{"members": [{"device": "d", "user": "u", "name": "N", "online": true, "kind": "phone"}]}]),
     );
     assert!(matches!(car.next().await, ServerEvent::Members(members) if members.len() == 1 && members[0].user == "u"));
-    let snapshot: Value = json!({"timeline": {"anchors": []}, "playlist": {"slots": {}}, "controller": "d", "controlled": null,
+    let snapshot: Value = json!({"timeline": {"anchors": []}, "playlist": {"slots": {}}, "controller": "d",
+        "controlled": null,
         "term": 3, "versions": {}});
     node.emit("jamz-state", &json!([{ "snapshot": snapshot }]));
     assert!(matches!(car.next().await, ServerEvent::State(snapshot) if snapshot.term.0 == 3));

@@ -71,7 +71,10 @@ async fn a_long_message_on_a_narrow_road_is_not_taken_for_silence() {
     car.up().await;
     road.set(Road::Narrow(400_000));
     let members: Vec<Value> = (0..10_000)
-        .map(|n| json!({"device": format!("car-{n}"), "user": "u".repeat(100), "name": "", "online": true, "kind": "car"}))
+        .map(|n| {
+            json!({"device": format!("car-{n}"), "user": "u".repeat(100), "name": "", "online": true,
+            "kind": "car"})
+        })
         .collect();
     node.emit("jamz-members", &json!([{ "members": members }]));
     let seen = car.probe_for(Duration::from_secs(7)).await;

@@ -96,7 +96,8 @@ async fn a_server_that_asks_for_an_acknowledgement_gets_one() {
 
 #[tokio::test]
 async fn answers_that_make_no_sense_are_told_to_the_core() {
-    let acks = json!({"jamz-join": {"members": 5}, "jamz-change": {"id": {"device": "other", "sequence": 1}, "verdict": "applied"}});
+    let acks = json!({"jamz-join": {"members": 5}, "jamz-change": {"id": {"device": "other", "sequence": 1},
+        "verdict": "applied"}});
     let node = scripted(json!({ "acks": acks })).await;
     let mut car = Car::at(node.url());
     car.up().await;
