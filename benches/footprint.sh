@@ -14,12 +14,8 @@ for program in jamzd jamzctl jamz-server; do
     [ -x "$programs/$program" ] || { echo "$programs/$program is missing: cargo build --release" >&2; exit 1; }
 done
 dir=$(mktemp -d)
-<<<<<<< HEAD
-daemon='' bus=''
-=======
 daemon=''
 bus=''
->>>>>>> main
 finish() {
     [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
     [ -z "$bus" ] || kill "$bus" 2>/dev/null || true

@@ -1,17 +1,10 @@
 //! DECIDES: what the convoy plays, who may say so, and when; pure, so that a simulator can rehearse it.
 //!
-<<<<<<< HEAD
-//! The core is sans-IO. It has four kinds of method, in the grammar of quinn-proto: getters; `handle_*` (something
-//! happened, with the time it happened at); commands; and `poll_*` (what to do, when to wake). **One law:** after every
-//! mutation, drain `poll_output` to the end. The same inputs give the same outputs, bit for bit: no clock, no
-//! randomness, no HashMap iteration, no I/O.
-=======
 //! The core is sans-IO. It has four kinds of method, in the grammar of quinn-proto:
 //! getters; `handle_*` (something happened, with the time it happened at); commands; and `poll_*` (what to do, when to
 //! wake).
 //! **One law:** after every mutation, drain `poll_output` to the end. The same inputs give the same outputs, bit for
 //! bit: no clock, no randomness, no HashMap iteration, no I/O.
->>>>>>> main
 
 pub mod authority;
 pub mod backend;

@@ -10,12 +10,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// `present` is whether the last scan saw the file: what has vanished keeps its row, for a music stick that is plugged
-<<<<<<< HEAD
-/// in again. `attempts` counts readings that never ended, because the program did.
-=======
 /// in again.
 /// `attempts` counts readings that never ended, because the program did.
->>>>>>> main
 const SCHEMA: database::Schema = database::Schema {
     file: "library.db",
     durable: false,

@@ -131,15 +131,9 @@ fn as_dj_it_says_what_the_web_client_expects() {
     assert!(said(&bench).iter().any(rolled), "at the end of a track the DJ says what comes next");
     bench.command(Command::Seek { position_us: 50 * SECOND });
     bench.wait(SECOND);
-<<<<<<< HEAD
-    let is_seek = |c: &BackendCommand| {
-        let BackendCommand::Control { action: BackendAction::Seek, dated, .. } = c else { return false };
-        dated.position_us == 50 * SECOND
-=======
     let is_seek = |c: &BackendCommand| match c {
         BackendCommand::Control { action: BackendAction::Seek, dated, .. } => dated.position_us == 50 * SECOND,
         _ => false,
->>>>>>> main
     };
     assert!(said(&bench).iter().any(is_seek));
 }
