@@ -5,14 +5,16 @@
 #
 # RIG holds the rig's tools (net_up.sh, link.sh, asound.sh, mksig.py, ana.py, gaps.py and what its Makefile builds). LINK is
 # delay, jitter and loss of each way and a rate, as link.sh takes it; OUT, a fresh folder, gets records, logs and figures.
-# SKEW=1 gives every car a system clock that runs at another rate as well.
+# SKEW=1 gives every car a system clock that runs at another rate as well. PROGRAMS names the folder of the programs (default:
+# cargo's release folder).
 set -euo pipefail
 
 rig=$(realpath "${RIG:?name the folder of the rig: RIG=dir benches/rig.sh}")
 seconds=${1:-180}
 link=${2:-0 0 0 0 0 0 0}
 out=$(realpath -m "${3:-rig-$(date +%Y%m%d-%H%M%S)}")
-programs=$(cd "$(dirname "$0")/.." && cargo metadata --format-version 1 --no-deps | jq -r .target_directory)/release
+root=$(cd "$(dirname "$0")/.." && pwd)
+programs=${PROGRAMS:-$(cd "$root" && cargo metadata --format-version 1 --no-deps | jq -r .target_directory)/release}
 crystals_ppm=(0 40 -35)
 clocks_ppm=(0 30 -25)
 settle_s=15
