@@ -67,7 +67,9 @@ impl Callers {
     fn new(bus: &Bus) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        std::fs::copy(env!("CARGO_BIN_EXE_jamzctl"), folder.path().join("jamzctl")).unwrap();
+        // By another process: a copy that this one writes is "busy" while a neighbouring test forks.
+        let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_jamzctl")).arg(folder.path()).status();
+        assert!(copied.unwrap().success());
         Self { folder, bus: bus.address() }
     }
 

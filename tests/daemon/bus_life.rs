@@ -71,7 +71,9 @@ async fn a_caller_without_the_right_may_look_and_not_touch() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let program = folder.path().join("jamzctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_jamzctl"), &program).unwrap();
+    // By another process: a copy that this one writes is "busy" while a neighbouring test forks.
+    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_jamzctl")).arg(&program).status();
+    assert!(copied.unwrap().success());
     let nobody = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program);
