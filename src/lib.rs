@@ -8,7 +8,6 @@
 //! | [`wire`] | ENCODES | core |
 //! | `host` | TELLS time and chance: the only readers of the machine's clocks and entropy | core |
 //! | `tier`, `link`, `store`, `audio`, `api` | CARRIES, CONNECTS, REMEMBERS, PLAYS, ANSWERS | core, wire |
-//! | `ctl` | COMMANDS: `jamzctl` | core, api |
 //! | `sim` | REHEARSES | core, wire |
 //! | `server` | HOSTS | core, wire, host, store |
 //! | `daemon` | RUNS | all but sim, server, ctl and bin |
