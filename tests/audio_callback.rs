@@ -6,6 +6,7 @@ use jamz::audio::output::line;
 use jamz::core::clock::{MonoTime, Monotonic};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -89,4 +90,19 @@ fn a_hole_costs_its_own_length_and_no_more() {
     assert_eq!(heard[300], [1_900.0; 2]);
     assert_eq!(heard[899], [2_499.0; 2]);
     assert_eq!(to_card.underruns(), 1);
+}
+
+#[test]
+fn the_card_wakes_the_pacer_when_it_has_taken_frames() {
+    let (to_card, mut player) = line(48_000, Arc::new(TestClock::default()));
+    let begin = Instant::now();
+    let card = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        player.play(480, None, |_, _| {});
+    });
+    while to_card.buffers() == 0 {
+        std::thread::park_timeout(Duration::from_secs(60));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(30), "nobody woke it");
+    card.join().unwrap();
 }
