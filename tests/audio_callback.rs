@@ -6,7 +6,8 @@ use jamz::audio::output::line;
 use jamz::core::clock::{MonoTime, Monotonic};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -94,15 +95,19 @@ fn a_hole_costs_its_own_length_and_no_more() {
 
 #[test]
 fn the_card_wakes_the_pacer_when_it_has_taken_frames() {
-    let (to_card, mut player) = line(48_000, Arc::new(TestClock::default()));
-    let begin = Instant::now();
-    let card = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(300));
-        player.play(480, None, |_, _| {});
+    let (made, players) = channel();
+    let (woken, news) = channel();
+    let pacer = std::thread::spawn(move || {
+        let (to_card, player) = line(48_000, Arc::new(TestClock::default()));
+        made.send(player).unwrap();
+        while to_card.buffers() == 0 {
+            std::thread::park();
+        }
+        woken.send(()).unwrap();
     });
-    while to_card.buffers() == 0 {
-        std::thread::park_timeout(Duration::from_secs(60));
-    }
-    assert!(begin.elapsed() < Duration::from_secs(30), "nobody woke it");
-    card.join().unwrap();
+    let mut player = players.recv().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    player.play(480, None, |_, _| {});
+    news.recv_timeout(Duration::from_secs(30)).expect("nobody woke the pacer");
+    pacer.join().unwrap();
 }

@@ -1,7 +1,7 @@
 //! Between the pacer and a sound card: a short ring of frames one way, what the card says of its time the other way.
 //!
-//! The player is the body of every card's real-time callback. It allocates nothing, locks nothing, logs nothing; when it
-//! has taken frames it wakes the pacer, which so has the most time there is to send others.
+//! The player is the body of every card's real-time callback. It allocates nothing, locks nothing, logs nothing. When
+//! it has taken frames it wakes the pacer, which so has as much time as there is to send others.
 
 use crate::audio::Frame;
 use crate::audio::pace::Observation;
