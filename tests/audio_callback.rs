@@ -94,6 +94,24 @@ fn a_hole_costs_its_own_length_and_no_more() {
 }
 
 #[test]
+fn a_card_that_is_filled_up_before_it_runs_has_no_underrun() {
+    let (mut to_card, mut player) = line(48_000, Arc::new(TestClock::default()));
+    player.play(960, None, |_, _| {});
+    to_card.send(&[[0.5; 2]; 1_900]);
+    for _ in 0..3 {
+        player.play(960, None, |_, _| {});
+    }
+    assert_eq!(to_card.underruns(), 0);
+    while to_card.wanted() >= 240 {
+        to_card.send(&[[0.5; 2]; 240]);
+    }
+    for _ in 0..9 {
+        player.play(960, Some(20_000), |_, _| {});
+    }
+    assert_eq!(to_card.underruns(), 1);
+}
+
+#[test]
 fn the_card_wakes_the_pacer_when_it_has_taken_frames() {
     let (made, players) = channel();
     let (woken, news) = channel();

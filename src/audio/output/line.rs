@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::thread::Thread;
 
-/// What is kept ahead of the card's own buffer.
-const AHEAD_US: u64 = 35_000;
+/// What is kept ahead of the card's own buffer: a card that is late asks for two buffers in one go.
+const AHEAD_US: u64 = 45_000;
 /// What is kept, at least, beyond the largest buffer that the card has asked for.
 const MARGIN_US: u64 = 15_000;
 /// What the ring can hold: some sound servers ask for very large buffers.
@@ -57,7 +57,7 @@ pub struct Player {
     owed: u64,
     epoch: u32,
     buffers: u32,
-    /// Sound has come through since the card was opened.
+    /// Frames have come through since the card runs; while it is filled up before that, nothing is heard to be missing.
     primed: bool,
     last: Frame,
     gain: f32,
@@ -131,7 +131,7 @@ impl Player {
             }
             chunk.commit_all();
         }
-        self.primed |= index > 0;
+        self.primed |= index > 0 && delay_us.is_some();
         if index < count {
             self.hole(count - index);
             for index in index..count {
