@@ -256,7 +256,7 @@ impl Car {
             self.link = Link::Joining(dialect);
             self.tiers.handle_lost("this car is in no convoy");
         }
-        self.backend.forget_convoy();
+        self.backend.forget_convoy(self.link != Link::Down);
         if self.base == TimeBase::Convoy {
             self.base = TimeBase::Own;
             self.estimator = Estimator::default();

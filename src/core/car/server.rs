@@ -171,7 +171,8 @@ impl Car {
             _ => PROBE_US,
         };
         self.next_probe = now + pace_us;
-        if matches!(self.link, Link::Joined(_)) {
+        // What is no more than a sign of life is asked for ahead of joining, too.
+        if matches!(self.link, Link::Joined(_) | Link::Joining(Dialect::Backend)) {
             let round_trip_us = self.tiers.round_trip_us();
             let bound_us = self.estimator.bound_us(now);
             self.outputs.push_back(Output::Server(ServerCommand::Probe { round_trip_us, bound_us }));

@@ -23,13 +23,19 @@ impl Car {
             return;
         }
         if let BackendEvent::Session { playlist, current, controller, playing, dated } = event {
-            self.take_greeting(Greeting { playlist, current, controller, playing, dated }, received, now);
+            let greeting = Greeting { playlist: Some(playlist), current, controller, playing, dated };
+            self.take_greeting(greeting, received, now);
             return;
         }
-        if self.link != Link::Joined(Dialect::Backend) {
-            // Of a session that was just left.
-            return;
+        if self.link == Link::Joined(Dialect::Backend) {
+            self.hear(event, received, now);
+        } else {
+            self.backend.hear_ahead(event, received);
         }
+    }
+
+    /// What is said in the session that this car is in.
+    pub(super) fn hear(&mut self, event: BackendEvent, received: MonoTime, now: MonoTime) {
         match event {
             BackendEvent::Controller { socket_id, user_id } => self.take_controller(socket_id, user_id.as_ref(), now),
             BackendEvent::Playlist { tracks } => self.take_playlist(&tracks, now),

@@ -6,10 +6,12 @@ mod session;
 mod tell;
 
 use super::Car;
+use crate::core::backend::BackendEvent;
 use crate::core::clock::MonoTime;
 use crate::core::id::{EntryId, TrackId};
 use crate::core::playlist::Track;
 use crate::core::timeline::Anchor;
+use std::collections::VecDeque;
 use tell::Untold;
 
 /// What the backend leaves to its clients to remember.
@@ -33,6 +35,12 @@ pub(super) struct Backend {
     untold: Vec<Untold>,
     /// Entries we added a moment ago; a list without them was written by someone who had not seen ours.
     unconfirmed: Vec<(EntryId, Track, MonoTime)>,
+    /// We asked to be taken in, and wait for the greeting until then.
+    greeting_until: Option<MonoTime>,
+    /// What was said in the room ahead of the greeting, and when.
+    ahead: VecDeque<(BackendEvent, MonoTime)>,
+    /// Another session was left on this connection: what is said ahead of a greeting may be of that one.
+    left_another: bool,
     /// The list of the greeting, which comes once more right after it, for older clients; what we answered is newer.
     greeted: Option<(Vec<Track>, MonoTime)>,
     /// The list as it was last told or heard, by our names for its entries.
@@ -62,7 +70,7 @@ impl Backend {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.untold.iter().map(|untold| untold.due).chain(self.next_sync).min()
+        self.untold.iter().map(|untold| untold.due).chain(self.next_sync).chain(self.greeting_until).min()
     }
 
     /// The connection is gone. What was not told is told when there is another.
@@ -71,11 +79,14 @@ impl Backend {
         self.claimed = false;
         self.taking_until = None;
         self.next_sync = None;
+        self.greeting_until = None;
+        self.ahead.clear();
+        self.left_another = false;
     }
 
     /// The convoy is left behind.
-    pub(super) fn forget_convoy(&mut self) {
-        *self = Self { wall: self.wall, ..Self::default() };
+    pub(super) fn forget_convoy(&mut self, connected: bool) {
+        *self = Self { wall: self.wall, left_another: connected, ..Self::default() };
     }
 
     /// The wall clock at `now`, in milliseconds since 1970.

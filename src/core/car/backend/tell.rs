@@ -54,6 +54,7 @@ impl Car {
 
     /// Says what has come due.
     pub(in crate::core::car) fn tick_backend(&mut self, now: MonoTime) {
+        self.join_without_greeting(now);
         if self.link == Link::Joined(Dialect::Backend) {
             self.tell_changes(now);
             self.tell_position(now);
