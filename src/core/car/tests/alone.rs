@@ -200,3 +200,29 @@ fn a_track_that_is_missing_here_is_silence_in_time_and_said_so() {
     assert!(bench.plan.segments[1].source.is_some());
     assert!(bench.seen.iter().any(|output| matches!(output, Output::Notice(Notice::TrackSkipped { .. }))));
 }
+
+#[test]
+fn a_position_read_during_a_controls_lead_is_that_of_the_timeline_still_in_force() {
+    let mut bench = Bench::new(start());
+    bench.add(&[track("a", 100)]);
+    // Between the snapshots that are taken when something happens, readers run the last one on.
+    let read = |bench: &Bench, us| bench.status().at(bench.now + us).now_playing.position_us;
+    bench.command(Command::Play { entry: None });
+    let lead_us = bench.status().lead_us;
+    assert_eq!((read(&bench, lead_us - 1), read(&bench, lead_us + 5)), (0, 5), "the first start");
+    bench.wait(10 * SECOND);
+    bench.command(Command::Pause);
+    let paused_us = read(&bench, lead_us);
+    assert_eq!((read(&bench, lead_us - 50), read(&bench, SECOND)), (paused_us - 50, paused_us), "a pause");
+    bench.wait(SECOND);
+    bench.command(Command::Play { entry: None });
+    assert_eq!((read(&bench, lead_us - 1), read(&bench, lead_us + 7)), (paused_us, paused_us + 7), "going on");
+    bench.wait(SECOND);
+    let before_us = read(&bench, 0);
+    bench.command(Command::Seek { position_us: 50 * SECOND });
+    assert_eq!(
+        (read(&bench, lead_us - 1), read(&bench, lead_us + 9)),
+        (before_us + lead_us - 1, 50 * SECOND + 9),
+        "a seek"
+    );
+}
