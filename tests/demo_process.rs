@@ -7,12 +7,14 @@ mod process;
 #[path = "support/rerun.rs"]
 mod rerun;
 
+use jamz::core::clock::Monotonic;
+use jamz::host::MonotonicClock;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const DIR: &str = "JAMZ_TEST_DIR";
-const WAIT_MAX: Duration = Duration::from_secs(20);
+const WAIT_US_MAX: i64 = 20_000_000;
 
 fn sleeper(dir: &Path) -> process::Process {
     let mut command = tokio::process::Command::new("sh");
@@ -22,13 +24,13 @@ fn sleeper(dir: &Path) -> process::Process {
 
 /// The process that the program in `dir` has become, once it has.
 fn started(dir: &Path) -> String {
-    let begun = Instant::now();
+    let begun = MonotonicClock.now();
     loop {
         let pid = std::fs::read_to_string(dir.join("pid")).unwrap_or_default().trim().to_owned();
         if !pid.is_empty() {
             return pid;
         }
-        assert!(begun.elapsed() < WAIT_MAX, "{}", std::fs::read_to_string(dir.join("log")).unwrap());
+        assert!(MonotonicClock.now() - begun < WAIT_US_MAX, "{}", std::fs::read_to_string(dir.join("log")).unwrap());
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -40,9 +42,9 @@ fn is_alive(pid: &str) -> bool {
 }
 
 fn await_end(pid: &str) {
-    let begun = Instant::now();
+    let begun = MonotonicClock.now();
     while is_alive(pid) {
-        assert!(begun.elapsed() < WAIT_MAX, "{pid} lives on");
+        assert!(MonotonicClock.now() - begun < WAIT_US_MAX, "{pid} lives on");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -61,8 +63,8 @@ async fn demo_that_is_killed() {
 fn the_programs_of_a_demo_that_is_killed_end_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut demo = rerun::Rerun::start("demo_that_is_killed", "", &[(DIR, dir.path().to_str().unwrap())]);
-    let lines = BufReader::new(demo.stdout()).lines().map_while(Result::ok);
-    let child = lines.filter_map(|line| line.strip_prefix("child ").map(str::to_owned)).next().expect("no child");
+    let mut lines = BufReader::new(demo.stdout()).lines().map_while(Result::ok);
+    let child = lines.find_map(|line| line.strip_prefix("child ").map(str::to_owned)).expect("no child");
     assert!(is_alive(&child));
     demo.0.kill().unwrap();
     await_end(&child);

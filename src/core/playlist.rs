@@ -368,7 +368,7 @@ mod tests {
             playlist.add(&entry("a"), &read, &playlist.place(None, None), &stamp(1));
             assert_eq!(playlist.track(&entry("a")).unwrap().duration_us, None, "{said}");
             assert!(!playlist.learn_duration(&read.id, read.duration_us.unwrap()), "{said}");
-            let mut text = serde_json::to_value(&filled(&["a"])).unwrap();
+            let mut text = serde_json::to_value(filled(&["a"])).unwrap();
             text["slots"]["a"]["track"]["duration_us"] = serde_json::from_str(said).unwrap();
             let whole: Playlist = serde_json::from_value(text).unwrap();
             assert_eq!(whole.track(&entry("a")).unwrap().duration_us, None, "{said}");
