@@ -1,6 +1,7 @@
 //! The journal: one thread that makes changes and state durable, many at a time, and says so only when they are.
 
 use super::error::{StoreError, sentence};
+use super::state::{Fingerprint, Parts};
 use super::{changes, database, state};
 use crate::core::changes::{Change, ChangeId, Verdict};
 use crate::core::clock::{MonoTime, Monotonic};
@@ -19,7 +20,7 @@ use tokio::sync::oneshot;
 const SCHEMA: database::Schema = database::Schema {
     file: "jamz.db",
     durable: true,
-    migrations: &[&[changes::TABLE, state::TABLE], &[changes::KEPT]],
+    migrations: &[&[changes::TABLE, state::TABLE], &[changes::KEPT], &[state::APART]],
 };
 
 /// Writes that wait for the disk; a person makes a few a second, and 20,000 at once by clearing a full playlist.
@@ -188,7 +189,7 @@ fn load(db: &Connection) -> rusqlite::Result<Loaded> {
 
 /// The state that waits to be written, and the changes that it includes and the one before did not.
 struct Memory {
-    saved: Box<Saved>,
+    parts: Parts,
     boot_id: Option<String>,
     covered: Vec<ChangeId>,
 }
@@ -198,6 +199,8 @@ struct Writer {
     path: PathBuf,
     hooks: Hooks,
     memory: Option<Memory>,
+    /// The playlist on disk, once this run has written one.
+    playlist: Option<Fingerprint>,
     /// The convoy of the newest state.
     convoy: Option<ConvoyId>,
     /// Changes that count since the newest state.
@@ -215,7 +218,7 @@ impl Writer {
         // The first start compacts, too: the last run may have been short.
         let writes = COMPACT_EVERY;
         let waiting = VecDeque::new();
-        Self { db, path, hooks, memory: None, convoy, since: Vec::new(), tried: None, waiting, writes }
+        Self { db, path, hooks, memory: None, playlist: None, convoy, since: Vec::new(), tried: None, waiting, writes }
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
@@ -268,7 +271,7 @@ impl Writer {
         let mut moved = false;
         for write in batch {
             match write {
-                Write::Remember(saved, boot_id) => moved |= self.remember(saved, boot_id),
+                Write::Remember(saved, boot_id) => moved |= self.remember(*saved, boot_id),
                 other => {
                     self.since.extend(counts(&other).cloned());
                     self.waiting.push_back(other);
@@ -295,12 +298,12 @@ impl Writer {
     }
 
     /// Takes the newest state in; true when it is of another convoy than the one before.
-    fn remember(&mut self, saved: Box<Saved>, boot_id: Option<String>) -> bool {
+    fn remember(&mut self, saved: Saved, boot_id: Option<String>) -> bool {
         let moved = saved.convoy != self.convoy;
         self.convoy.clone_from(&saved.convoy);
         let mut covered = self.memory.take().map(|memory| memory.covered).unwrap_or_default();
         covered.append(&mut self.since);
-        self.memory = Some(Memory { saved, boot_id, covered });
+        self.memory = Some(Memory { parts: Parts::of(saved), boot_id, covered });
         moved
     }
 
@@ -321,11 +324,14 @@ impl Writer {
             }
         }
         state::raise_sequence(&transaction, sequence)?;
-        if let Some(Memory { saved, boot_id, covered }) = memory {
-            state::remember(&transaction, saved, boot_id.as_deref())?;
+        let mut playlist = self.playlist;
+        if let Some(Memory { parts, boot_id, covered }) = memory {
+            playlist = Some(state::remember(&transaction, parts, boot_id.as_deref(), playlist)?);
             changes::cover(&transaction, covered)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.playlist = playlist;
+        Ok(())
     }
 
     /// All that waited is durable.

@@ -23,13 +23,19 @@ impl Car {
             return;
         }
         if let BackendEvent::Session { playlist, current, controller, playing, dated } = event {
-            self.take_greeting(Greeting { playlist, current, controller, playing, dated }, received, now);
+            let greeting = Greeting { playlist: Some(playlist), current, controller, playing, dated };
+            self.take_greeting(greeting, received, now);
             return;
         }
-        if self.link != Link::Joined(Dialect::Backend) {
-            // Of a session that was just left.
-            return;
+        if self.link == Link::Joined(Dialect::Backend) {
+            self.hear(event, received, now);
+        } else {
+            self.backend.hear_ahead(event, received);
         }
+    }
+
+    /// What is said in the session that this car is in.
+    pub(super) fn hear(&mut self, event: BackendEvent, received: MonoTime, now: MonoTime) {
         match event {
             BackendEvent::Controller { socket_id, user_id } => self.take_controller(socket_id, user_id.as_ref(), now),
             BackendEvent::Playlist { tracks } => self.take_playlist(&tracks, now),
@@ -77,7 +83,7 @@ impl Car {
         track.duration_us =
             track.duration_us.or_else(|| self.track_named(&track.id).and_then(|known| known.duration_us));
         self.backend.loaded = Some(track.id.clone());
-        self.backend.loose = Some(track);
+        self.backend.loose = Some(track.bounded());
         let stamp = self.stamp_of_backend(now);
         self.state.timeline.insert(Stamped { stamp, anchor });
         self.touch(now);

@@ -6,10 +6,13 @@ mod session;
 mod tell;
 
 use super::Car;
+use crate::core::backend::BackendEvent;
+use crate::core::changes::ChangeId;
 use crate::core::clock::MonoTime;
 use crate::core::id::{EntryId, TrackId};
 use crate::core::playlist::Track;
 use crate::core::timeline::Anchor;
+use std::collections::VecDeque;
 use tell::Untold;
 
 /// What the backend leaves to its clients to remember.
@@ -31,8 +34,16 @@ pub(super) struct Backend {
     next_sync: Option<MonoTime>,
     /// Own changes that it has not been told.
     untold: Vec<Untold>,
+    /// The edits that the list which was told last is about.
+    listed: Vec<ChangeId>,
     /// Entries we added a moment ago; a list without them was written by someone who had not seen ours.
     unconfirmed: Vec<(EntryId, Track, MonoTime)>,
+    /// We asked to be taken in, and wait for the greeting until then.
+    greeting_until: Option<MonoTime>,
+    /// What was said in the room ahead of the greeting, and when.
+    ahead: VecDeque<(BackendEvent, MonoTime)>,
+    /// Another session was left on this connection: what is said ahead of a greeting may be of that one.
+    left_another: bool,
     /// The list of the greeting, which comes once more right after it, for older clients; what we answered is newer.
     greeted: Option<(Vec<Track>, MonoTime)>,
     /// The list as it was last told or heard, by our names for its entries.
@@ -62,7 +73,7 @@ impl Backend {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.untold.iter().map(|untold| untold.due).chain(self.next_sync).min()
+        self.untold.iter().map(|untold| untold.due).chain(self.next_sync).chain(self.greeting_until).min()
     }
 
     /// The connection is gone. What was not told is told when there is another.
@@ -71,11 +82,14 @@ impl Backend {
         self.claimed = false;
         self.taking_until = None;
         self.next_sync = None;
+        self.greeting_until = None;
+        self.ahead.clear();
+        self.left_another = false;
     }
 
     /// The convoy is left behind.
-    pub(super) fn forget_convoy(&mut self) {
-        *self = Self { wall: self.wall, ..Self::default() };
+    pub(super) fn forget_convoy(&mut self, connected: bool) {
+        *self = Self { wall: self.wall, left_another: connected, ..Self::default() };
     }
 
     /// The wall clock at `now`, in milliseconds since 1970.
@@ -98,8 +112,9 @@ impl Car {
     }
 
     pub(super) fn learn_loose_duration(&mut self, id: &TrackId, duration_us: i64) {
-        if let Some(track) = self.backend.loose.as_mut().filter(|track| track.id == *id) {
-            track.duration_us.get_or_insert(duration_us);
+        if let Some(track) = self.backend.loose.take_if(|track| track.id == *id) {
+            let duration_us = track.duration_us.or(Some(duration_us));
+            self.backend.loose = Some(Track { duration_us, ..track }.bounded());
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Entering the backend's session, for the first time or again: whose word counts, and what it has to be told.
 
-use super::Wall;
-use crate::core::backend::{BackendCommand, Dated};
-use crate::core::car::{Car, Link, TimeBase};
-use crate::core::changes::{Action, Verdict};
+use super::{Backend, Wall};
+use crate::core::backend::{BackendCommand, BackendEvent, Dated};
+use crate::core::car::{Car, Link, PROBE_US, TimeBase};
+use crate::core::changes::{Action, ChangeId, Verdict};
 use crate::core::clock::{ClockMap, ConvoyTime, Estimate, MonoTime};
 use crate::core::convoy::Snapshot;
 use crate::core::id::{ConvoyId, DeviceId, TrackId};
@@ -11,9 +11,15 @@ use crate::core::io::Dialect;
 use crate::core::playlist::Track;
 use crate::core::timeline::Timeline;
 
+/// A backend that lives and has not greeted by then keeps no state to greet with.
+pub(in crate::core::car) const GREETING_US: i64 = 3_000_000;
+/// What is kept of what was said ahead of the greeting; the newest counts.
+const AHEAD_MAX: usize = 64;
+
 /// What the backend says to a newcomer.
 pub(super) struct Greeting {
-    pub(super) playlist: Vec<Track>,
+    /// None when it did not say.
+    pub(super) playlist: Option<Vec<Track>>,
     pub(super) current: Option<Track>,
     pub(super) controller: Option<String>,
     pub(super) playing: bool,
@@ -23,7 +29,20 @@ pub(super) struct Greeting {
 impl Greeting {
     /// Nothing was ever said in this session, or the backend has lost it in a restart.
     fn is_blank(&self) -> bool {
-        self.playlist.is_empty() && self.current.is_none() && self.controller.is_none()
+        self.playlist.as_ref().is_none_or(Vec::is_empty) && self.current.is_none() && self.controller.is_none()
+    }
+}
+
+impl Backend {
+    /// Keeps what is said in the room that we are about to be greeted in.
+    pub(super) fn hear_ahead(&mut self, event: BackendEvent, received: MonoTime) {
+        if self.greeting_until.is_none() || self.left_another {
+            return;
+        }
+        if self.ahead.len() >= AHEAD_MAX {
+            self.ahead.pop_front();
+        }
+        self.ahead.push_back((event, received));
     }
 }
 
@@ -55,6 +74,36 @@ impl Car {
         self.follow_wall_clock(now);
         let user = self.me.user.clone();
         self.say(BackendCommand::JoinSession { convoy, user });
+        self.backend.greeting_until = Some(now + GREETING_US);
+    }
+
+    /// A backend that lives and does not greet has taken us in all the same: its room is all that there is to be in.
+    pub(super) fn join_without_greeting(&mut self, now: MonoTime) {
+        if self.backend.greeting_until.is_none_or(|until| now < until) {
+            return;
+        }
+        if self.link != Link::Joining(Dialect::Backend) {
+            self.backend.greeting_until = None;
+            return;
+        }
+        if self.tiers.round_trip_us().is_none() {
+            // Nothing says that it lives: its next sign decides.
+            self.backend.greeting_until = Some(now + PROBE_US);
+            return;
+        }
+        let (mut playlist, mut controller, mut rest) = (None, None, Vec::new());
+        for (event, received) in std::mem::take(&mut self.backend.ahead) {
+            match event {
+                BackendEvent::Playlist { tracks } => playlist = Some(tracks),
+                BackendEvent::Controller { socket_id, .. } => controller = socket_id,
+                other => rest.push((other, received)),
+            }
+        }
+        let dated = Dated { position_us: 0, unix_ms: None };
+        self.take_greeting(Greeting { playlist, current: None, controller, playing: false, dated }, now, now);
+        for (event, received) in rest {
+            self.hear(event, received, now);
+        }
     }
 
     /// Whether the backend means this car by that name of a controller.
@@ -66,6 +115,8 @@ impl Car {
     /// server that hears of it every 5 s, and a server that knows nothing has nothing to say.
     pub(super) fn take_greeting(&mut self, greeting: Greeting, received: MonoTime, now: MonoTime) {
         self.link = Link::Joined(Dialect::Backend);
+        self.backend.greeting_until = None;
+        self.backend.ahead.clear();
         self.tiers.handle_joined(now);
         let blank = greeting.is_blank();
         let leads = self.leads()
@@ -76,7 +127,10 @@ impl Car {
         let Greeting { playlist, current, controller, playing, dated } = greeting;
         let keeps_timeline = leads || current.is_none();
         self.state = Snapshot {
-            playlist: if blank { std::mem::take(&mut self.state.playlist) } else { self.playlist_of(&playlist, now) },
+            playlist: match &playlist {
+                Some(tracks) if !blank => self.playlist_of(tracks, now),
+                _ => std::mem::take(&mut self.state.playlist),
+            },
             timeline: if keeps_timeline { std::mem::take(&mut self.state.timeline) } else { Timeline::default() },
             controller: if leads {
                 Some(self.me.device.clone())
@@ -94,12 +148,15 @@ impl Car {
         if let Some(track) = current.filter(|_| !leads) {
             self.take_anchor(track, playing, dated, received, now);
         }
-        let has_edits = self.replay_to_backend(leads, blank);
+        let edits = self.replay_to_backend(leads, blank || playlist.is_none());
         if leads {
             self.claim(now);
         }
-        self.backend.greeted = Some((playlist, now + super::tell::CONFIRM_US));
-        if has_edits || (blank && !self.state.playlist.is_empty()) {
+        // One that did not say what it has may have a list: ours does not overwrite it unasked.
+        let lost = blank && playlist.is_some() && !self.state.playlist.is_empty();
+        self.backend.greeted = playlist.map(|list| (list, now + super::tell::CONFIRM_US));
+        if !edits.is_empty() || lost {
+            self.backend.listed = edits;
             self.say_playlist();
         }
         if leads {
@@ -107,15 +164,14 @@ impl Car {
         }
     }
 
-    /// What was done here while the backend was away: edits of the playlist count, playback if we lead. Whether there
-    /// were edits.
-    fn replay_to_backend(&mut self, leads: bool, blank: bool) -> bool {
-        let mut has_edits = false;
+    /// What was done here while the backend was away: edits of the playlist count, playback if we lead. The edits.
+    fn replay_to_backend(&mut self, leads: bool, keeps_list: bool) -> Vec<ChangeId> {
+        let mut edits = Vec::new();
         for change in self.own.stored_changes() {
             let verdict = match &change.action {
                 Action::Add { .. } | Action::Remove { .. } | Action::Move { .. } => {
-                    has_edits = true;
-                    if blank { Verdict::Applied } else { self.state.apply_alone(&change) }
+                    edits.push(change.id.clone());
+                    if keeps_list { Verdict::Applied } else { self.state.apply_alone(&change) }
                 }
                 action if action.anchor().is_some() && !leads => {
                     Verdict::Superseded { reason: "someone else leads the convoy".into() }
@@ -124,7 +180,7 @@ impl Car {
             };
             self.settle(&change.id, verdict);
         }
-        has_edits
+        edits
     }
 
     /// Says what plays, if the others do not know, and in any case where it is.

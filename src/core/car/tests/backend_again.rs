@@ -3,6 +3,7 @@
 use super::backend::*;
 use super::*;
 use crate::core::backend::{BackendCommand, BackendEvent};
+use crate::core::status::ActiveSync;
 
 /// The link breaks, and a while later the backend greets again.
 fn rejoin(bench: &mut Bench, playlist: &[Track], current: Option<Track>, controller: Option<&str>) {
@@ -120,4 +121,81 @@ fn the_greetings_list_that_comes_again_for_older_clients_undoes_nothing() {
         say(&mut bench, BackendEvent::Playlist { tracks: old() });
         assert_eq!(bench.queue(), ["a"], "later lists count");
     }
+}
+
+/// The path to the server answers.
+fn alive(bench: &mut Bench) {
+    let (sent, received) = (bench.now - 20_000, bench.now);
+    bench.server(ServerEvent::Alive { sent, received });
+}
+
+fn is_online(bench: &Bench) -> bool {
+    bench.status().connection.active_sync == ActiveSync::Socket
+}
+
+#[test]
+fn a_backend_that_lives_and_never_greets_is_joined_all_the_same() {
+    let mut bench = connected();
+    assert!(bench.sent().iter().any(|c| matches!(c, ServerCommand::Probe { .. })), "it is asked whether it lives");
+    bench.wait(4 * SECOND);
+    assert!(!is_online(&bench), "nothing says that it lives");
+    alive(&mut bench);
+    bench.wait(SECOND);
+    assert!(is_online(&bench));
+    let added = bench.add(&[track("ours", 100)]);
+    bench.wait(SECOND);
+    assert_eq!((bench.reach(added), lists(&bench)), (Some(Reach::Convoy), vec![vec!["ours".to_owned()]]));
+}
+
+#[test]
+fn a_backend_without_a_greeting_is_not_overwritten_with_a_list_that_nobody_edited() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], true, 0);
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    bench.seen.clear();
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    alive(&mut bench);
+    bench.wait(6 * SECOND);
+    assert!(is_online(&bench) && lists(&bench).is_empty());
+    assert_eq!(bench.queue(), ["a"]);
+    assert!(bench.status().now_playing.playing, "the music never stopped");
+}
+
+#[test]
+fn what_an_older_backend_says_instead_of_a_greeting_counts() {
+    let mut bench = connected();
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    bench.add(&[track("ours", 100)]);
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    alive(&mut bench);
+    say(&mut bench, BackendEvent::Playlist { tracks: vec![track("a", 100)] });
+    say(&mut bench, BackendEvent::Controller { socket_id: Some("another".into()), user_id: None });
+    let dated = dated(&bench, 30 * SECOND);
+    say(&mut bench, BackendEvent::TrackChanged { track: track("a", 100), autoplay: true, dated });
+    bench.wait(4 * SECOND);
+    assert_eq!(bench.status().controller.as_deref(), Some("another"));
+    assert!((position_us(&bench) - 34 * SECOND).abs() < 5_000);
+    let mut queue = bench.queue();
+    queue.sort();
+    assert_eq!((queue, bench.status().changes.pending), (vec!["a".to_owned(), "ours".to_owned()], 0));
+    assert_eq!(lists(&bench).len(), 1, "the merged list is written");
+}
+
+#[test]
+fn edits_of_a_list_that_is_too_long_for_the_backend_are_told_to_their_author_and_lose_no_link() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], false, 0);
+    bench.add(&[track("ours", 100)]);
+    bench.wait(SECOND);
+    bench.server(ServerEvent::TooLong {
+        reason: "`playlist-update` has 2000000 bytes; the server takes 1000000".into(),
+    });
+    let told = |output: &&Output| match output {
+        Output::Settle { verdict: Verdict::Superseded { reason }, .. } => reason.contains("remove some"),
+        _ => false,
+    };
+    assert_eq!(bench.seen.iter().filter(told).count(), 1);
+    assert!(bench.seen.iter().any(|output| matches!(output, Output::Notice(Notice::Superseded { .. }))));
+    assert!(is_online(&bench));
+    assert_eq!(bench.queue(), ["a", "ours"]);
 }
