@@ -5,6 +5,7 @@ use super::changes::{Change, ChangeId, Verdict};
 use super::clock::{ClockMap, ConvoyTime, MonoTime};
 use super::convoy::Snapshot;
 use super::id::{ConvoyId, DeviceId, EntryId, TrackId, UserId};
+use super::mesh::{LanCommand, LanEvent, MeshCommand, MeshEvent, SignedSignal};
 use super::playlist::Track;
 use super::request::{Command, Done, Refusal};
 use super::status::{AudioStatus, LibraryStatus, Member};
@@ -22,6 +23,8 @@ pub enum Input {
         command: Command,
     },
     Server(ServerEvent),
+    Mesh(MeshEvent),
+    Lan(LanEvent),
     /// The change is durable.
     Stored(ChangeId),
     /// The change could not be made durable, and so was not made.
@@ -64,6 +67,8 @@ pub enum Output {
     /// Keep the state for the next start; the newest one is enough.
     Remember(Box<Saved>),
     Server(ServerCommand),
+    Mesh(MeshCommand),
+    Lan(LanCommand),
     Audio(AudioCommand),
     /// Find the file of this track, or fetch it; answer with a [`TrackEvent`].
     Resolve(Box<Track>),
@@ -142,6 +147,10 @@ pub enum ServerEvent {
         sent: MonoTime,
         received: MonoTime,
     },
+    /// A signal of another member. Over today's backend it comes inside `webrtc-offer` and its like.
+    Signal(Box<SignedSignal>),
+    /// The authority refused this change of whomever; who has taken it in already must let go of it.
+    Refused(ChangeId),
     /// The server's whole state again, when ours was found to differ.
     State(Box<Snapshot>),
     Backend {
@@ -153,10 +162,21 @@ pub enum ServerEvent {
 /// What goes to tier 1. Sent at most once, dropped while the link is down: the core sends again what matters.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerCommand {
-    Join { convoy: ConvoyId, device: DeviceId, user: UserId, name: String, claim: Option<ClockClaim> },
+    Join {
+        convoy: ConvoyId,
+        device: DeviceId,
+        user: UserId,
+        name: String,
+        claim: Option<ClockClaim>,
+    },
     Leave,
-    Probe { round_trip_us: Option<i64>, bound_us: Option<i64> },
+    Probe {
+        round_trip_us: Option<i64>,
+        bound_us: Option<i64>,
+    },
     Change(Box<Change>),
+    /// To the device that it names; either dialect.
+    Signal(Box<SignedSignal>),
     Backend(BackendCommand),
 }
 

@@ -101,6 +101,7 @@ impl Edges {
                     server.send(command);
                 }
             }
+            Output::Mesh(_) | Output::Lan(_) => {}
             Output::Audio(command) => self.audio.send(command),
             Output::Resolve(track) => {
                 if let Err(event) = self.tracks.resolve(*track) {

@@ -193,6 +193,7 @@ impl Car {
             Input::Command { .. } if !self.time_known() || !self.waiting.is_empty() => self.defer(input),
             Input::Command { request, command } => self.handle_command(request, command, now),
             Input::Server(event) => self.handle_server(event, now),
+            Input::Mesh(_) | Input::Lan(_) => {}
             Input::Stored(id) => self.handle_stored(&id, now),
             Input::NotStored { change, problem } => self.own.handle_not_stored(&change, &problem),
             Input::Track(event) => self.handle_track(event),

@@ -36,7 +36,7 @@ pub(super) fn question(command: &ServerCommand) -> Option<(&'static str, Value, 
             (jamz::PROBE, value(&probe), Question::Probe)
         }
         ServerCommand::Change(change) => (jamz::CHANGE, value(change), Question::Change(change.id.clone())),
-        ServerCommand::Backend(_) => return None,
+        ServerCommand::Signal(_) | ServerCommand::Backend(_) => return None,
     })
 }
 
