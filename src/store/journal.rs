@@ -1,6 +1,7 @@
 //! The journal: one thread that makes changes and state durable, many at a time, and says so only when they are.
 
 use super::error::{StoreError, sentence};
+use super::queue::{Jobs, Queue, queue};
 use super::state::{Fingerprint, Parts};
 use super::{changes, database, state};
 use crate::core::changes::{Change, ChangeId, Verdict};
@@ -12,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -83,7 +84,7 @@ enum Job {
 
 /// The journal on disk. Dropping it writes what waits, and then returns.
 pub struct Store {
-    queue: Option<SyncSender<Job>>,
+    queue: Option<Queue<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -101,7 +102,7 @@ impl Store {
         }
         let mut loaded = load(&connection).map_err(failed)?;
         loaded.set_aside = set_aside;
-        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let (queue, jobs) = queue(QUEUE_MAX);
         let convoy = loaded.saved.as_ref().and_then(|saved| saved.convoy.clone());
         let writer = Writer::new(connection, path.clone(), hooks, convoy);
         let thread = Builder::new()
@@ -135,9 +136,7 @@ impl Store {
     fn post(&self, job: Job) -> Result<(), Job> {
         match &self.queue {
             None => Err(job),
-            Some(queue) => queue.try_send(job).map_err(|error| match error {
-                TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
-            }),
+            Some(queue) => queue.post(job),
         }
     }
 }
@@ -221,7 +220,7 @@ impl Writer {
         Self { db, path, hooks, memory: None, playlist: None, convoy, since: Vec::new(), tried: None, waiting, writes }
     }
 
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Jobs<Job>) {
         let mut open = true;
         while open {
             let mut batch = Vec::new();
@@ -237,12 +236,8 @@ impl Writer {
     }
 
     /// Waits for the first job and takes all that are there; false when no more will come.
-    fn gather(&self, jobs: &Receiver<Job>, batch: &mut Vec<Write>, questions: &mut Vec<Question>) -> bool {
-        let first = match self.wait_max() {
-            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(wait) => jobs.recv_timeout(wait),
-        };
-        let mut job = match first {
+    fn gather(&self, jobs: &Jobs<Job>, batch: &mut Vec<Write>, questions: &mut Vec<Question>) -> bool {
+        let mut job = match jobs.next(self.wait_max()) {
             Ok(job) => Some(job),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return false,
@@ -252,7 +247,7 @@ impl Writer {
                 Job::Write(write) => batch.push(write),
                 Job::History { limit, reply } => questions.push((limit, reply)),
             }
-            job = if batch.len() < BATCH_MAX { jobs.try_recv().ok() } else { None };
+            job = if batch.len() < BATCH_MAX { jobs.next_waiting() } else { None };
         }
         true
     }
