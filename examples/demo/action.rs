@@ -1,5 +1,6 @@
-//! What can be done to the convoy, by a key or by the built-in script.
+//! What can be done to the convoy, by a key or by a script.
 
+use super::road::Cable;
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use std::fmt;
 use std::time::Duration;
@@ -10,9 +11,32 @@ pub enum Action {
     Control(Control),
     /// Pauses what plays, plays what pauses.
     Toggle,
-    /// Takes the power from a car, or gives it back.
+    /// Takes the power from a car that does not lead.
+    Kill,
+    /// Gives the cars that are off their power back.
+    Revive,
+    /// Whichever of the two can be done.
     KillOrRevive,
+    StopServer,
+    StartServer,
     StopOrStartServer,
+    /// Cuts a car's cable, or those of all cars.
+    Cut {
+        cable: Cable,
+        car: Option<usize>,
+    },
+    /// Plugs it in again.
+    Mend {
+        cable: Cable,
+        car: Option<usize>,
+    },
+    /// Plugs all cables in.
+    Restore,
+    /// Cuts what is whole, mends what is cut.
+    CutOrMend {
+        cable: Cable,
+        car: Option<usize>,
+    },
     Quit,
 }
 
@@ -47,22 +71,9 @@ impl fmt::Display for Control {
     }
 }
 
-/// In the order in which the script does them, over and over, each so long after the last. It ends in the track in
-/// which it began.
-pub const SCRIPT: [Control; 8] = [
-    Control::SeekTo { position_us: 12_000_000 },
-    Control::Pause,
-    Control::Play,
-    Control::Next,
-    Control::Previous,
-    Control::Take,
-    Control::SeekBy { offset_us: 7_000_000 },
-    Control::SeekBy { offset_us: -3_000_000 },
-];
-pub const SCRIPT_STEP: Duration = Duration::from_secs(2);
-
-pub const KEYS: [&str; 2] = [
+pub const KEYS: [&str; 3] = [
     "space play, pause   n next   p previous   ←→ seek   t next car takes control",
+    "i cut or restore the internet   1-9 one car's   w the LAN between the cars",
     "k kill or revive a car   s stop or start the server   q quit",
 ];
 const SEEK_US: i64 = 5_000_000;
@@ -98,6 +109,12 @@ fn action_of(event: &Event) -> Option<Action> {
         KeyCode::Left => Action::Control(Control::SeekBy { offset_us: -SEEK_US }),
         KeyCode::Right => Action::Control(Control::SeekBy { offset_us: SEEK_US }),
         KeyCode::Char('t') => Action::Control(Control::Take),
+        KeyCode::Char('i') => Action::CutOrMend { cable: Cable::Internet, car: None },
+        KeyCode::Char('w') => Action::CutOrMend { cable: Cable::Lan, car: None },
+        KeyCode::Char(digit @ '1'..='9') => {
+            let car = digit.to_digit(10).map(|number| number as usize - 1);
+            Action::CutOrMend { cable: Cable::Internet, car }
+        }
         KeyCode::Char('k') => Action::KillOrRevive,
         KeyCode::Char('s') => Action::StopOrStartServer,
         KeyCode::Char('q') | KeyCode::Esc => Action::Quit,
@@ -116,6 +133,8 @@ mod tests {
         assert_eq!(of(KeyCode::Char(' ')), Some(Action::Toggle));
         assert_eq!(of(KeyCode::Left), Some(Action::Control(Control::SeekBy { offset_us: -SEEK_US })));
         assert_eq!(of(KeyCode::Char('x')), None);
+        let second = Action::CutOrMend { cable: Cable::Internet, car: Some(1) };
+        assert_eq!(of(KeyCode::Char('2')), Some(second));
         let interrupt = Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
         assert_eq!(action_of(&interrupt), Some(Action::Quit));
     }

@@ -1,10 +1,13 @@
 //! One car: its own folders, its own bus, its own daemon on its own sound card.
 
 use super::process::Process;
+use super::road::Road;
 use anyhow::{Context, Result, bail};
 use jamz::api::client::Client;
 use jamz::core::status::Status;
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
@@ -25,11 +28,14 @@ pub enum Card {
 /// What makes one car differ from the others, and what they share.
 pub struct Fitting<'a> {
     pub name: &'a str,
+    pub number: usize,
     pub card: Card,
     pub recorded: bool,
     pub music: &'a Path,
     pub server_url: &'a str,
     pub token: &'a str,
+    /// The convoy's, by which cars know each other without the server.
+    pub secret: &'a str,
 }
 
 pub struct Car {
@@ -37,6 +43,8 @@ pub struct Car {
     pub card: Card,
     /// The last that it said of itself; none while it is off.
     pub status: Option<Status>,
+    /// Its place on the road.
+    pub number: usize,
     dir: PathBuf,
     programs: PathBuf,
     bus: Process,
@@ -45,13 +53,14 @@ pub struct Car {
 }
 
 impl Car {
-    /// Builds the car in `dir` and starts it; `programs` is where `jamzd` is.
+    /// Builds the car in `dir` and starts it on its place of the road; `programs` is where `jamzd` is.
     ///
     /// # Errors
     /// When something cannot be written or started.
-    pub async fn start(dir: PathBuf, programs: &Path, fitting: &Fitting<'_>) -> Result<Self> {
+    pub async fn start(dir: PathBuf, programs: &Path, road: &Road, fitting: &Fitting<'_>) -> Result<Self> {
         fs::create_dir_all(dir.join("record"))?;
-        fs::write(dir.join("token"), fitting.token)?;
+        write_secret(&dir.join("token"), fitting.token)?;
+        write_secret(&dir.join("secret"), fitting.secret)?;
         fs::write(dir.join("jamzd.toml"), configuration(&dir, fitting)?)?;
         fs::write(dir.join("bus.conf"), bus_configuration(&dir))?;
         let mut bus = Command::new("dbus-daemon");
@@ -61,6 +70,7 @@ impl Car {
             name: fitting.name.to_owned(),
             card: fitting.card,
             status: None,
+            number: fitting.number,
             dir,
             programs: programs.to_owned(),
             bus,
@@ -68,7 +78,7 @@ impl Car {
             client: None,
         };
         car.await_bus().await?;
-        car.switch_on()?;
+        car.switch_on(road)?;
         Ok(car)
     }
 
@@ -87,8 +97,8 @@ impl Car {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn switch_on(&mut self) -> Result<()> {
-        let mut command = Command::new(self.programs.join("jamzd"));
+    pub fn switch_on(&mut self, road: &Road) -> Result<()> {
+        let mut command = road.command(self.number, &self.programs.join("jamzd"));
         command.arg("--config").arg(self.dir.join("jamzd.toml"));
         self.daemon = Some(Process::start("jamzd", &command, &self.dir.join("jamzd.log"))?);
         Ok(())
@@ -130,11 +140,22 @@ impl Car {
     /// # Errors
     /// When the daemon is off, or does not answer.
     pub async fn client(&mut self) -> Result<&Client> {
-        let address = format!("unix:path={}", self.dir.join("bus").display());
         if self.client.is_none() {
-            self.client = Some(Client::connect(&address).await?);
+            self.client = Some(self.another_client().await?);
         }
         self.client.as_ref().context("no connection")
+    }
+
+    /// A connection of one's own to the car's bus.
+    ///
+    /// # Errors
+    /// When the bus does not answer.
+    pub async fn another_client(&self) -> Result<Client> {
+        Ok(Client::connect(&self.bus_address()).await?)
+    }
+
+    fn bus_address(&self) -> String {
+        format!("unix:path={}", self.dir.join("bus").display())
     }
 
     /// Asks the car for its state; `status` has the answer, or nothing while it starts.
@@ -150,6 +171,11 @@ impl Car {
         };
         Ok(())
     }
+}
+
+fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let mut file = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
@@ -183,6 +209,7 @@ fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
     set("car", "name", fitting.name.into());
     set("server", "url", fitting.server_url.into());
     set("server", "token_file", path("token").into());
+    set("convoy", "secret_file", path("secret").into());
     set("library", "folders", vec![fitting.music.display().to_string()].into());
     set("bus", "bus", format!("unix:path={}", path("bus")).into());
     set("paths", "state", path("state").into());

@@ -1,11 +1,12 @@
-//! The convoy on this machine: a server and three cars, and the way to command them.
+//! The convoy on this machine: a server and its cars, and the way to command them.
 
 use super::car::{Car, Card, Fitting};
 use super::process::Process;
+use super::road::{Cable, Road};
 use anyhow::{Context, Result, bail};
 use jamz::core::request::Addition;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
@@ -18,10 +19,23 @@ const TRACKS_MAX: u32 = 30;
 /// The playlist goes over the music so often: a short tune lasts for a while.
 const ROUNDS: usize = 4;
 /// A car each: its name, its driver, and how far off its crystal is in parts per million, if virtual.
-const CARS: [(&str, &str, f64); 3] = [("van", "ann", 12.0), ("truck", "ben", 40.0), ("coupe", "cleo", -35.0)];
+const CARS: [(&str, &str, f64); 10] = [
+    ("van", "ann", 12.0),
+    ("truck", "ben", 40.0),
+    ("coupe", "cleo", -35.0),
+    ("jeep", "dana", 25.0),
+    ("beetle", "emil", -18.0),
+    ("hatch", "finn", 5.0),
+    ("camper", "gus", -50.0),
+    ("pickup", "hana", 33.0),
+    ("taxi", "ines", -8.0),
+    ("bus", "jon", 60.0),
+];
+pub const CARS_MAX: usize = CARS.len();
 
 pub struct Convoy {
     pub cars: Vec<Car>,
+    pub road: Road,
     dir: PathBuf,
     programs: PathBuf,
     address: SocketAddr,
@@ -33,21 +47,25 @@ impl Convoy {
     ///
     /// # Errors
     /// When something does not start, with its last words.
-    pub async fn start(dir: &Path, music: &Path, recorded: bool) -> Result<Self> {
+    pub async fn start(dir: &Path, music: &Path, cars: usize, recorded: bool) -> Result<Self> {
         let example = std::env::current_exe()?;
         let programs = example.parent().and_then(Path::parent).context("the demo runs from cargo's target folder")?;
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut convoy =
-            Self { cars: Vec::new(), dir: dir.to_owned(), programs: programs.to_owned(), address: free, server: None };
+        let road = Road::build(cars)?;
+        let address = road.server_address()?;
+        let (dir, programs) = (dir.to_owned(), programs.to_owned());
+        let mut convoy = Self { cars: Vec::new(), road, dir, programs, address, server: None };
         fs::create_dir_all(convoy.dir.join("server"))?;
         convoy.start_server().await?;
-        let url = format!("http://{free}");
+        let url = format!("http://{address}");
+        let secret = jamz::host::random_hex(16)?;
         let real = has_sound_card();
-        for (number, (name, user, ppm)) in CARS.into_iter().enumerate() {
+        for (number, (name, user, ppm)) in CARS.into_iter().take(cars).enumerate() {
             let token = convoy.token(user).await?;
             let card = if real && number == 0 { Card::Real } else { Card::Virtual { ppm } };
-            let fitting = Fitting { name, card, recorded, music, server_url: &url, token: &token };
-            convoy.cars.push(Car::start(dir.join(name), programs, &fitting).await?);
+            let fitting =
+                Fitting { name, number, card, recorded, music, server_url: &url, token: &token, secret: &secret };
+            let car = Car::start(convoy.dir.join(name), &convoy.programs, &convoy.road, &fitting).await?;
+            convoy.cars.push(car);
         }
         Ok(convoy)
     }
@@ -114,13 +132,14 @@ impl Convoy {
     /// # Errors
     /// When one does not get there.
     pub async fn await_ready(&mut self) -> Result<()> {
+        let count = self.cars.len();
         for _ in 0..READY_POLLS_MAX {
             self.refresh().await?;
             let ready = |car: &Car| {
                 car.status.as_ref().is_some_and(|status| {
                     let present = status.members.iter().filter(|member| member.online).count();
                     let scanned = status.library.tracks > 0 && status.library.scanning.is_none();
-                    present == CARS.len() && status.clock.synced && scanned
+                    present == count && status.clock.synced && scanned
                 })
             };
             if self.cars.iter().all(ready) {
@@ -140,6 +159,24 @@ impl Convoy {
 
     pub fn is_playing(&self) -> bool {
         self.cars.iter().filter_map(|car| car.status.as_ref()).any(|status| status.now_playing.playing)
+    }
+
+    /// Cuts a car's cable, or those of all cars; or plugs them in.
+    ///
+    /// # Errors
+    /// When this machine has no cables to cut.
+    pub fn set_cut(&mut self, cable: Cable, car: Option<usize>, cut: bool) -> Result<()> {
+        let cars = car.map_or(0..self.cars.len(), |car| car..car + 1);
+        for car in cars {
+            self.road.set_cut(cable, car, cut)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the cable is cut, of one car or of any.
+    pub fn is_cut(&self, cable: Cable, car: Option<usize>) -> bool {
+        let cars = car.map_or(0..self.cars.len(), |car| car..car + 1);
+        cars.into_iter().any(|car| self.road.is_cut(cable, car))
     }
 
     /// Puts the music into the playlist, in the order of its files.

@@ -1,29 +1,35 @@
-//! A convoy of three cars on one machine, over a real server: to be heard, steered, broken and measured.
+//! A convoy on one machine, over a real server and a network that can be cut: to be heard, steered, broken and
+//! measured.
 //!
-//! `MUSIC=dir` names what to play; `DEMO_SECONDS=n` runs a built-in script of controls for so long, judges what the
-//! virtual cards played, and ends with one line of JSON.
+//! `MUSIC=dir` names what to play, `DEMO_CARS=n` how many cars there are; `DEMO_SECONDS=n` runs a built-in script of
+//! controls for so long, or `DEMO_SCRIPT` to its end, judges what the virtual cards played, and ends with one line of
+//! JSON.
 #![allow(unreachable_pub, reason = "a program of several files, which nothing else names")]
 
 mod action;
 mod car;
 mod convoy;
 mod drive;
+mod failover;
 mod measure;
 mod music;
 mod process;
 mod record;
 mod report;
+mod road;
+mod script;
 mod span;
 mod table;
 mod tune;
 
-use action::{Action, Control, SCRIPT, SCRIPT_STEP};
+use action::{Action, Control};
 use anyhow::{Context, Result, ensure};
-use convoy::Convoy;
+use convoy::{CARS_MAX, Convoy};
 use drive::{Account, now_s};
 use music::Music;
 use record::Record;
 use report::{Report, Run};
+use script::Script;
 use span::Span;
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,12 +41,14 @@ use tokio::sync::mpsc;
 /// The user's bound: music at most a second after it was asked for.
 const START_S_MAX: f64 = 1.0;
 const DEMO_SECONDS_MIN: u64 = 8;
-/// Nothing new is done so shortly before the end.
-const LAST_CONTROL_S: f64 = 3.0;
+/// A script is followed by so much music that is left in peace.
+const AFTER_SCRIPT_S: u64 = 4;
+const CARS: usize = 3;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    road::enter();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run())) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
@@ -52,13 +60,9 @@ async fn main() -> ExitCode {
 
 /// Whether the run was ok; a run that is not judged always is.
 async fn run() -> Result<bool> {
-    let seconds = match std::env::var("DEMO_SECONDS").ok().filter(|text| !text.is_empty()) {
-        Some(text) => Some(text.parse::<u64>().with_context(|| format!("DEMO_SECONDS={text} is no number"))?),
-        None => None,
-    };
-    ensure!(seconds.is_none_or(|s| s >= DEMO_SECONDS_MIN), "DEMO_SECONDS must be at least {DEMO_SECONDS_MIN}");
+    let wish = Wish::read()?;
     let mut dir = tempfile::Builder::new().prefix("jamz-demo-").tempdir()?;
-    let result = drive_convoy(dir.path(), seconds).await;
+    let result = drive_convoy(dir.path(), wish).await;
     let started = dir.path().join("server").exists();
     if started && !matches!(result, Ok(None | Some(Report { ok: true, .. }))) {
         dir.disable_cleanup(true);
@@ -71,15 +75,45 @@ async fn run() -> Result<bool> {
     Ok(report.is_none_or(|report| report.ok))
 }
 
-async fn drive_convoy(dir: &Path, seconds: Option<u64>) -> Result<Option<Report>> {
+/// What the environment asks for.
+struct Wish {
+    cars: usize,
+    /// Ends by itself, and is judged.
+    seconds: Option<u64>,
+    script: Script,
+}
+
+impl Wish {
+    fn read() -> Result<Self> {
+        let text = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let number = |name: &str| match text(name) {
+            Some(text) => text.parse::<u64>().map(Some).with_context(|| format!("{name}={text} is no number")),
+            None => Ok(None),
+        };
+        let cars = number("DEMO_CARS")?.map_or(CARS, |cars| usize::try_from(cars).unwrap_or(usize::MAX));
+        ensure!((2..=CARS_MAX).contains(&cars), "DEMO_CARS must be from 2 to {CARS_MAX}");
+        let script = text("DEMO_SCRIPT").map(|text| Script::read(&text)).transpose().context("DEMO_SCRIPT")?;
+        let scripted = script.as_ref().map(|script| script.length_s().ceil() as u64 + AFTER_SCRIPT_S);
+        let seconds = number("DEMO_SECONDS")?.or(scripted.map(|seconds| seconds.max(DEMO_SECONDS_MIN)));
+        ensure!(seconds.is_none_or(|s| s >= DEMO_SECONDS_MIN), "DEMO_SECONDS must be at least {DEMO_SECONDS_MIN}");
+        let script = script.or(seconds.map(Script::built_in)).unwrap_or_default();
+        Ok(Self { cars, seconds, script })
+    }
+}
+
+async fn drive_convoy(dir: &Path, wish: Wish) -> Result<Option<Report>> {
+    let Wish { cars, seconds, script } = wish;
     let music = Music::find(dir)?;
-    eprintln!("demo: a server and three cars, on {}", music.folder.display());
-    let mut convoy = Convoy::start(dir, &music.folder, seconds.is_some()).await?;
+    eprintln!("demo: a server and {cars} cars, on {}", music.folder.display());
+    let mut convoy = Convoy::start(dir, &music.folder, cars, seconds.is_some()).await?;
+    if !convoy.road.can_be_cut() {
+        eprintln!("demo: no network can be cut, as this user may make no network namespaces");
+    }
     convoy.await_ready().await?;
     convoy.queue_music().await?;
     let mut account = Account::default();
     account.act(&mut convoy, Action::Control(Control::Play)).await?;
-    let ended = watch(&mut convoy, &mut account, seconds).await?;
+    let ended = watch(&mut convoy, &mut account, script, seconds).await?;
     let report = match (seconds, ended) {
         (Some(_), Ended::InTime) => Some(judge(&mut convoy, &account, &music).await?),
         _ => None,
@@ -95,25 +129,23 @@ enum Ended {
 }
 
 /// Shows the convoy, does what keys and script say, until the end.
-async fn watch(convoy: &mut Convoy, account: &mut Account, seconds: Option<u64>) -> Result<Ended> {
+async fn watch(convoy: &mut Convoy, account: &mut Account, mut script: Script, seconds: Option<u64>) -> Result<Ended> {
     let view = View::open()?;
     let (_idle, silent) = mpsc::channel(1);
     let mut keys = if view.has_keys() { action::listen() } else { silent };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut ticks = tokio::time::interval(view.period());
-    let mut script = tokio::time::interval(SCRIPT_STEP);
-    script.reset();
-    let mut scripted = SCRIPT.iter().cycle();
     let started_s = now_s();
     loop {
         let left_s = seconds.map_or(f64::INFINITY, |seconds| started_s + seconds as f64 - now_s());
         if left_s <= 0.0 {
             return Ok(Ended::InTime);
         }
+        let step = script.wait(now_s() - started_s);
         let action = tokio::select! {
             Some(action) = keys.recv() => action,
-            _ = script.tick(), if left_s.is_finite() && left_s > LAST_CONTROL_S => {
-                scripted.next().map_or(Action::Quit, |control| Action::Control(*control))
+            () = tokio::time::sleep(step.unwrap_or_default()), if step.is_some() => {
+                script.next().unwrap_or(Action::Quit)
             }
             _ = ticks.tick() => {
                 convoy.refresh().await?;
@@ -134,13 +166,15 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, seconds: Option<u64>)
 /// Ends the cars and gathers what there is to judge.
 async fn judge(convoy: &mut Convoy, account: &Account, music: &Music) -> Result<Run> {
     let ended_s = now_s();
-    let controls_applied = account.controls_applied(convoy).await?;
+    let (controls_applied, controls_lost) = account.controls_settled(convoy).await?;
     let stopped_s = now_s();
     let cars = convoy.cars.len();
-    let mut records = Vec::new();
+    let (mut records, mut absences) = (Vec::new(), Vec::new());
     for car in convoy.cars.iter_mut().filter(|car| matches!(car.card, car::Card::Virtual { .. })) {
         car.stop().await?;
         records.push(Record::read(&car.records(), stopped_s)?);
+        let off = account.absences.iter().filter(|(number, _)| *number == car.number);
+        absences.push(off.map(|(_, absence)| *absence).collect());
     }
     let starts_s = account.starts_s.context("the music was never started")?;
     Ok(Run {
@@ -148,8 +182,11 @@ async fn judge(convoy: &mut Convoy, account: &Account, music: &Music) -> Result<
         records,
         music: Span { from_s: starts_s + START_S_MAX, to_s: ended_s },
         pauses: account.pauses.clone(),
+        absences,
+        failovers: account.failovers.clone(),
         music_has_silence: music.has_silence,
         controls_sent: account.controls_sent(),
         controls_applied,
+        controls_lost,
     })
 }

@@ -1,5 +1,6 @@
 //! The verdict on a run, from what was heard and from what every car says that it applied.
 
+use super::failover::Failover;
 use super::measure::{Comparison, silences};
 use super::record::Record;
 use super::span::Span;
@@ -7,6 +8,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 const OFFSET_P99_MS_MAX: f64 = 20.0;
+/// The user's bound.
+const FAILOVER_MS_MAX: f64 = 2_000.0;
 
 /// What is to be judged.
 pub struct Run {
@@ -17,10 +20,14 @@ pub struct Run {
     pub music: Span,
     /// When the music was commanded to stand, by ascending time.
     pub pauses: Vec<Span>,
+    /// For each record, when its car was off.
+    pub absences: Vec<Vec<Span>>,
+    pub failovers: Vec<Failover>,
     /// Whether the music itself has silent places, so that only a silence that not all cars share is a fault.
     pub music_has_silence: bool,
     pub controls_sent: usize,
     pub controls_applied: usize,
+    pub controls_lost: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -30,6 +37,8 @@ pub struct Report {
     pub silence_ms: f64,
     pub controls_sent: usize,
     pub controls_applied: usize,
+    pub controls_lost: usize,
+    pub failovers: Vec<Failover>,
     pub ok: bool,
 }
 
@@ -63,9 +72,19 @@ impl Run {
         let ok = offset_ms.p99 <= OFFSET_P99_MS_MAX
             && silence_ms == 0.0
             && self.controls_sent > 0
-            && self.controls_applied == self.controls_sent;
-        let (controls_sent, controls_applied) = (self.controls_sent, self.controls_applied);
-        Ok(Report { cars: self.cars, offset_ms, silence_ms, controls_sent, controls_applied, ok })
+            && self.controls_applied == self.controls_sent
+            && self.controls_lost == 0
+            && self.failovers.iter().all(|failover| failover.ms <= FAILOVER_MS_MAX);
+        Ok(Report {
+            cars: self.cars,
+            offset_ms,
+            silence_ms,
+            controls_sent: self.controls_sent,
+            controls_applied: self.controls_applied,
+            controls_lost: self.controls_lost,
+            failovers: self.failovers.clone(),
+            ok,
+        })
     }
 
     /// All cars together.
@@ -73,7 +92,9 @@ impl Run {
         let silent: Vec<Vec<Span>> = self.records.iter().map(|record| silences(record, self.music)).collect();
         let mut total_s = 0.0;
         for (car, runs) in silent.iter().enumerate() {
-            for run in runs.iter().flat_map(|run| run.without(&self.pauses)) {
+            let off = self.absences.get(car).map_or(&[][..], Vec::as_slice);
+            let unasked = runs.iter().flat_map(|run| run.without(&self.pauses)).flat_map(|run| run.without(off));
+            for run in unasked {
                 let others = silent.iter().enumerate().filter(|(other, _)| *other != car);
                 let mut left = vec![run];
                 if self.music_has_silence {
@@ -119,9 +140,12 @@ mod tests {
             records,
             music: Span { from_s: 50.1, to_s: 51.9 },
             pauses: Vec::new(),
+            absences: Vec::new(),
+            failovers: Vec::new(),
             music_has_silence: false,
             controls_sent: 4,
             controls_applied: 4,
+            controls_lost: 0,
         }
     }
 
@@ -131,7 +155,7 @@ mod tests {
         let line = serde_json::to_string(&report).unwrap();
         let expected = concat!(
             r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"#,
-            r#""controls_sent":4,"controls_applied":4,"ok":true}"#
+            r#""controls_sent":4,"controls_applied":4,"controls_lost":0,"failovers":[],"ok":true}"#
         );
         assert_eq!(line, expected);
     }
@@ -147,6 +171,15 @@ mod tests {
         assert!(!Run { controls_applied: 3, ..run(&[]) }.judge().unwrap().ok);
         let nothing = Run { records: Vec::new(), ..run(&[]) }.judge().unwrap();
         assert!(!nothing.ok, "nothing heard is not ok: {nothing:?}");
+    }
+
+    #[test]
+    fn a_slow_failover_is_not_ok_and_a_car_without_power_may_be_silent() {
+        let failover = |ms| vec![Failover { from: "socket".into(), to: "webrtc".into(), ms }];
+        assert!(Run { failovers: failover(310.0), ..run(&[]) }.judge().unwrap().ok);
+        assert!(!Run { failovers: failover(2_400.0), ..run(&[]) }.judge().unwrap().ok);
+        let off = vec![vec![], vec![Span { from_s: 50.9, to_s: 51.2 }]];
+        assert!(Run { absences: off, ..run(&[(1, 48_000)]) }.judge().unwrap().ok);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::action::KEYS;
 use super::car::{Car, Card};
 use super::convoy::Convoy;
+use super::road::Cable;
 use crossterm::style::{Attribute, SetAttribute, Stylize};
 use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute, queue, terminal};
@@ -88,7 +89,7 @@ fn draw(convoy: &Convoy, last: &str) -> io::Result<()> {
         put(&text.to_string())?;
     }
     put("")?;
-    put(if convoy.has_server() { "the server runs" } else { "the server is stopped" })?;
+    put(&networks(convoy))?;
     put(last)?;
     put("")?;
     for keys in KEYS {
@@ -96,6 +97,18 @@ fn draw(convoy: &Convoy, last: &str) -> io::Result<()> {
     }
     queue!(out, Clear(ClearType::FromCursorDown))?;
     out.flush()
+}
+
+fn networks(convoy: &Convoy) -> String {
+    let server = if convoy.has_server() { "the server runs" } else { "the server is stopped" };
+    let cut = |cable| {
+        let cars = convoy.cars.iter().filter(|car| convoy.road.is_cut(cable, car.number));
+        cars.map(|car| car.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let named = [("internet", cut(Cable::Internet)), ("LAN", cut(Cable::Lan))];
+    let cuts = named.into_iter().filter(|(_, cars)| !cars.is_empty());
+    let cuts: String = cuts.map(|(network, cars)| format!("   no {network}: {cars}")).collect();
+    server.to_owned() + &cuts
 }
 
 fn row(cells: &[String; 9]) -> String {
