@@ -149,8 +149,6 @@ pub enum ServerEvent {
     },
     /// A signal of another member. Over today's backend it comes inside `webrtc-offer` and its like.
     Signal(Box<SignedSignal>),
-    /// The authority refused this change of whomever; who has taken it in already must let go of it.
-    Refused(ChangeId),
     /// The server's whole state again, when ours was found to differ.
     State(Box<Snapshot>),
     Backend {

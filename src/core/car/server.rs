@@ -30,7 +30,7 @@ impl Car {
                 self.take_over(*snapshot, now);
                 self.tiers.handle_joined(now);
             }
-            ServerEvent::Signal(_) | ServerEvent::Refused(_) => {}
+            ServerEvent::Signal(_) => {}
             ServerEvent::State(snapshot) => self.take_over(*snapshot, now),
             ServerEvent::Change(change) => self.handle_change(&change, now),
             ServerEvent::Acked { change, verdict } => self.handle_acked(&change, verdict, now),
