@@ -79,7 +79,7 @@ impl Car {
             playlist: if blank { std::mem::take(&mut self.state.playlist) } else { self.playlist_of(&playlist, now) },
             timeline: if keeps_timeline { std::mem::take(&mut self.state.timeline) } else { Timeline::default() },
             controller: if leads {
-                Some(self.me.device.clone())
+                Some(self.me.device().clone())
             } else {
                 controller.and_then(|c| DeviceId::new(c).ok())
             },
