@@ -185,6 +185,22 @@ impl Versions {
         self.0.get(device).map_or(1, |known| last(known).saturating_add(1))
     }
 
+    /// Changes that are known here and not to `other`, at most `max`, by author.
+    #[must_use]
+    pub fn beyond(&self, other: &Self, max: usize) -> Vec<ChangeId> {
+        let nothing = Known::default();
+        let mut beyond = Vec::new();
+        for (device, known) in &self.0 {
+            let theirs = other.0.get(device).unwrap_or(&nothing);
+            let contiguous = theirs.contiguous + 1..=known.contiguous;
+            let unknown = contiguous.chain(known.ahead.iter().copied());
+            let unknown = unknown.filter(|n| *n > theirs.contiguous && !theirs.ahead.contains(n));
+            let room = max - beyond.len();
+            beyond.extend(unknown.take(room).map(|sequence| ChangeId { device: device.clone(), sequence }));
+        }
+        beyond
+    }
+
     /// How many authors are known.
     #[must_use]
     pub fn authors(&self) -> usize {
@@ -230,6 +246,22 @@ mod tests {
         }
         assert!(!versions.knows(&id(4)));
         assert_eq!(versions.count(), 4);
+    }
+
+    #[test]
+    fn what_one_knows_beyond_the_other_is_found_also_around_gaps() {
+        let (mut ours, mut theirs) = (Versions::default(), Versions::default());
+        for sequence in [1, 2, 3, 6, 9] {
+            ours.insert(&id(sequence));
+        }
+        for sequence in [1, 3, 4, 6] {
+            theirs.insert(&id(sequence));
+        }
+        let numbers = |ids: Vec<ChangeId>| ids.iter().map(|id| id.sequence).collect::<Vec<_>>();
+        assert_eq!(numbers(ours.beyond(&theirs, 9)), [2, 9]);
+        assert_eq!(numbers(theirs.beyond(&ours, 9)), [4]);
+        assert_eq!(numbers(ours.beyond(&Versions::default(), 3)), [1, 2, 3]);
+        assert_eq!(ours.beyond(&ours, 9), []);
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub struct Tiers {
     good_since: Option<MonoTime>,
     /// Whether a lost link has made the tier wary: only then does it dwell.
     wary: bool,
+    /// Since when the mesh has had members enough.
+    mesh_since: Option<MonoTime>,
+    /// Whether it had them before, and lost them.
+    mesh_wary: bool,
 }
 
 impl Tiers {
@@ -85,13 +89,35 @@ impl Tiers {
         }
     }
 
+    /// Members enough can be reached over the mesh, or not.
+    pub fn handle_mesh(&mut self, enough: bool, now: MonoTime) {
+        match (enough, self.mesh_since) {
+            (true, None) => self.mesh_since = Some(now),
+            (false, Some(_)) => (self.mesh_since, self.mesh_wary) = (None, true),
+            _ => {}
+        }
+    }
+
+    /// Whether the server decides, or would if it were asked now.
+    #[must_use]
+    pub fn socket_holds(&self, now: MonoTime) -> bool {
+        let held = self.good_since.is_some_and(|since| !self.wary || now - since >= DWELL_US);
+        self.socket == SocketState::Connected && (self.active == ActiveSync::Socket || held)
+    }
+
+    fn mesh_holds(&self, now: MonoTime) -> bool {
+        let dwells = self.mesh_wary && self.active == ActiveSync::Offline;
+        self.mesh_since.is_some_and(|since| !dwells || now - since >= DWELL_US)
+    }
+
     /// Chooses anew; returns the tier when it changed.
     pub fn decide(&mut self, now: MonoTime) -> Option<ActiveSync> {
-        let held = self.good_since.is_some_and(|since| !self.wary || now - since >= DWELL_US);
-        let chosen = match (self.socket, self.active) {
-            (SocketState::Connected, ActiveSync::Socket) => ActiveSync::Socket,
-            (SocketState::Connected, _) if held => ActiveSync::Socket,
-            _ => ActiveSync::Offline,
+        let chosen = if self.socket_holds(now) {
+            ActiveSync::Socket
+        } else if self.mesh_holds(now) {
+            ActiveSync::Webrtc
+        } else {
+            ActiveSync::Offline
         };
         (chosen != self.active).then(|| {
             self.active = chosen;
@@ -103,7 +129,9 @@ impl Tiers {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoTime> {
         let waiting = self.socket == SocketState::Connected && self.active != ActiveSync::Socket;
-        self.good_since.filter(|_| waiting).map(|since| since + if self.wary { DWELL_US } else { 0 })
+        let socket = self.good_since.filter(|_| waiting).map(|since| since + if self.wary { DWELL_US } else { 0 });
+        let mesh = self.mesh_since.filter(|_| self.mesh_wary && self.active == ActiveSync::Offline);
+        [socket, mesh.map(|since| since + DWELL_US)].into_iter().flatten().min()
     }
 }
 
@@ -132,6 +160,30 @@ mod tests {
         assert_eq!(tiers.decide(MonoTime(SECOND)), None);
         assert_eq!(tiers.poll_timeout(), Some(MonoTime(3 * SECOND)));
         assert_eq!(tiers.decide(MonoTime(3 * SECOND)), Some(ActiveSync::Socket));
+    }
+
+    #[test]
+    fn the_mesh_decides_while_the_server_does_not_and_members_enough_are_there() {
+        let mut tiers = Tiers::default();
+        tiers.handle_mesh(true, MonoTime(0));
+        assert_eq!(tiers.decide(MonoTime(0)), Some(ActiveSync::Webrtc));
+        tiers.handle_joined(MonoTime(1));
+        assert_eq!(tiers.decide(MonoTime(1)), Some(ActiveSync::Socket));
+        tiers.handle_lost("cut");
+        assert_eq!(tiers.decide(MonoTime(2)), Some(ActiveSync::Webrtc));
+    }
+
+    #[test]
+    fn a_mesh_that_was_lost_counts_again_after_a_dwell() {
+        let mut tiers = Tiers::default();
+        tiers.handle_mesh(true, MonoTime(0));
+        tiers.decide(MonoTime(0));
+        tiers.handle_mesh(false, MonoTime(1));
+        assert_eq!(tiers.decide(MonoTime(1)), Some(ActiveSync::Offline));
+        tiers.handle_mesh(true, MonoTime(2));
+        assert_eq!(tiers.decide(MonoTime(2)), None);
+        assert_eq!(tiers.poll_timeout(), Some(MonoTime(2 + 2 * SECOND)));
+        assert_eq!(tiers.decide(MonoTime(2 + 2 * SECOND)), Some(ActiveSync::Webrtc));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) const AUTHORS_MAX: usize = 4_096;
 ///
 /// # Errors
 /// What is wrong with it, in words for its author.
-pub(super) fn check(change: &Change, snapshot: &Snapshot, now: ConvoyTime) -> Result<(), String> {
+pub(in crate::core) fn check(change: &Change, snapshot: &Snapshot, now: ConvoyTime) -> Result<(), String> {
     let latest = now + AHEAD_MAX_US;
     if change.id.sequence == 0 || change.id.sequence > SEQUENCE_MAX {
         return Err(format!("a change's sequence number counts from 1 to {SEQUENCE_MAX}"));

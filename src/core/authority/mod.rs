@@ -12,6 +12,7 @@ mod roster;
 mod tests;
 mod whole_list;
 
+pub(in crate::core) use bounds::check as check_bounds;
 pub use clock::{AuthorityClock, KeptClock};
 pub use news::PhoneNews;
 pub use phone::{PhoneRequest, device_of};

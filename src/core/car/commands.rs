@@ -80,11 +80,11 @@ impl Car {
 
     /// While others can be reached, only the controller controls; a car that is alone may do as it likes, for itself.
     fn permit(&self, actions: &[Action]) -> Result<(), Refusal> {
-        let alone = !matches!(self.link, Link::Joined(_));
+        let alone = !self.is_joined();
         let controller = self.state.controller.as_ref();
         let allowed = actions
             .iter()
-            .all(|action| (alone && action.anchor().is_some()) || trust::may(&self.me.device, action, controller));
+            .all(|action| (alone && action.anchor().is_some()) || trust::may(self.me.device(), action, controller));
         if allowed { Ok(()) } else { Err(Refusal::Denied(self.denial())) }
     }
 
@@ -198,7 +198,7 @@ impl Car {
                     )));
                 }
             };
-            let name = format!("{}-{}", self.me.device, self.own.sequence() + 1 + nth as u64);
+            let name = format!("{}-{}", self.me.device(), self.own.sequence() + 1 + nth as u64);
             let entry = EntryId::new(name).map_err(|e| Refusal::Invalid(e.to_string()))?;
             actions.push(Action::Add { entry, track, order: order.clone() });
             order = OrderKey::between(Some(&order), after.as_ref().map(|entry| &entry.order));
@@ -249,6 +249,7 @@ impl Car {
 
     /// Leaves the convoy: its music and playlist stay behind.
     fn depart(&mut self) {
+        self.leave_mesh();
         match (self.link, self.convoy.take()) {
             (Link::Joined(Dialect::Backend), Some(convoy)) => self.say(BackendCommand::LeaveSession { convoy }),
             (Link::Joined(Dialect::Jamz), _) => self.outputs.push_back(Output::Server(ServerCommand::Leave)),

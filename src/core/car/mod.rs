@@ -3,6 +3,7 @@
 
 mod backend;
 mod commands;
+mod mesh;
 mod own;
 mod plan;
 mod server;
@@ -15,9 +16,12 @@ use super::clock::{ClockMap, ConvoyTime, Estimator, MonoTime, SlewedClock};
 use super::convoy::{LEAD_MIN_US, Snapshot};
 use super::id::{ConvoyId, DeviceId, UserId};
 use super::io::{AudioCommand, Dialect, Input, Notice, Output, Saved};
+use super::mesh::MeshSettings;
+use super::signature::DeviceKey;
 use super::status::{ActiveSync, AudioStatus, LibraryStatus, Member};
 use super::tiers::Tiers;
 use backend::Backend;
+use mesh::{Mesh, Obeys};
 use own::Own;
 use plan::Planner;
 use std::collections::VecDeque;
@@ -25,11 +29,19 @@ use std::collections::VecDeque;
 /// Who this car is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    pub device: DeviceId,
+    /// The device's own key; its device id follows from it.
+    pub key: DeviceKey,
     pub user: UserId,
     /// As people call the car.
     pub name: String,
     pub version: String,
+}
+
+impl Identity {
+    #[must_use]
+    pub fn device(&self) -> &DeviceId {
+        self.key.device()
+    }
 }
 
 /// What the car starts from.
@@ -40,11 +52,14 @@ pub struct Start {
     pub convoy: Option<ConvoyId>,
     /// Whether a server is configured: then the car waits a little for it before it plays alone.
     pub has_server: bool,
+    pub mesh: MeshSettings,
     pub saved: Option<Saved>,
     /// Changes that count and that `saved` may lack, in order.
     pub tail: Vec<Change>,
     /// Own changes that no authority has acknowledged, in order.
     pub pending: Vec<Change>,
+    /// The changes of late that count, of whomever, in order: other members may lack them.
+    pub recent: Vec<Change>,
     /// The last sequence number that an own change ever had.
     pub sequence: u64,
     /// Whether the machine has not rebooted since `saved`: then its clock still holds.
@@ -92,6 +107,7 @@ pub struct Car {
 
     own: Own,
     backend: Backend,
+    mesh: Mesh,
     planner: Planner,
     audio: AudioStatus,
     library: LibraryStatus,
@@ -127,7 +143,7 @@ const DUCK_GAIN: f64 = 0.178;
 impl Car {
     #[must_use]
     pub fn new(start: Start, now: MonoTime) -> Self {
-        let Start { identity, convoy, has_server, saved, tail, pending, sequence, same_boot } = start;
+        let Start { identity, convoy, has_server, saved, mesh, tail, pending, recent, sequence, same_boot } = start;
         let volume = saved.as_ref().map_or(0.8, |saved| saved.volume);
         let sequence = saved.as_ref().map_or(0, |saved| saved.sequence).max(sequence);
         let elsewhere = saved.as_ref().is_some_and(|saved| convoy.is_some() && saved.convoy != convoy);
@@ -139,16 +155,17 @@ impl Car {
             None => TimeBase::Own,
         };
         // Never before what was done last, or that would be done once more.
-        let done = tail.iter().chain(&pending).filter(|change| change.id.device == identity.device);
+        let done = tail.iter().chain(&pending).filter(|change| change.id.device == *identity.device());
         let done = done.map(|change| ConvoyTime(change.hlc.time_us)).max();
         let own_zero = saved.as_ref().map_or(ConvoyTime(0), |saved| saved.at).max(done.unwrap_or(ConvoyTime(0)));
         let map = held.unwrap_or(ClockMap { mono0: now, convoy0: own_zero, rate: 0.0 });
         let mut car = Self {
             convoy: convoy.or_else(|| saved.as_ref().and_then(|saved| saved.convoy.clone())),
-            own: Own::new(identity.device.clone(), sequence, pending),
+            own: Own::new(identity.device().clone(), sequence, pending),
             me: identity,
             volume,
             backend: Backend::known_as(saved.as_ref().and_then(|saved| saved.known_as.clone())),
+            mesh: Mesh::new(mesh),
             hlc: tail.iter().map(|change| change.hlc).fold(Hlc::default(), Hlc::merge),
             state: saved.map(|saved| saved.snapshot).unwrap_or_default(),
             members: Vec::new(),
@@ -174,10 +191,13 @@ impl Car {
         if elsewhere {
             car.abandon_own();
         }
-        for change in tail.into_iter().chain(car.own.stored_changes()) {
+        let recent = if elsewhere { Vec::new() } else { recent };
+        let own = car.own.stored_changes();
+        for change in tail.iter().chain(&own) {
             // Those that the saved state knows already change nothing.
-            let _ = car.state.apply_alone(&change);
+            let _ = car.state.apply_alone(change);
         }
+        car.recall_log(recent.into_iter().chain(tail).chain(own), now);
         if car.convoy.is_none() {
             car.settle_alone();
         }
@@ -193,7 +213,8 @@ impl Car {
             Input::Command { .. } if !self.time_known() || !self.waiting.is_empty() => self.defer(input),
             Input::Command { request, command } => self.handle_command(request, command, now),
             Input::Server(event) => self.handle_server(event, now),
-            Input::Mesh(_) | Input::Lan(_) => {}
+            Input::Mesh(event) => self.handle_mesh(event, now),
+            Input::Lan(event) => self.handle_lan(event, now),
             Input::Stored(id) => self.handle_stored(&id, now),
             Input::NotStored { change, problem } => self.own.handle_not_stored(&change, &problem),
             Input::Track(event) => self.handle_track(event),
@@ -207,6 +228,7 @@ impl Car {
 
     /// The daemon ends: what is to be kept is kept now.
     pub fn handle_stop(&mut self, now: MonoTime) {
+        self.leave_mesh();
         self.remember(now);
     }
 
@@ -218,6 +240,7 @@ impl Car {
     /// When to call `handle(Wake)` if nothing else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoTime> {
+        let to_server = self.server_due().filter(|_| self.link == Link::Joined(Dialect::Jamz));
         let probe = (self.link != Link::Down).then_some(self.next_probe);
         let awaited = match self.base {
             TimeBase::Awaited { until } => Some(until),
@@ -236,6 +259,8 @@ impl Car {
             self.rejoin.filter(|_| self.link != Link::Down),
             self.own.resend_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
             self.backend.poll_timeout(),
+            self.mesh_timeout(),
+            to_server,
         ]
         .into_iter()
         .flatten()
@@ -278,6 +303,7 @@ impl Car {
         self.run_waiting(now);
         self.rejoin_when_due(now);
         self.probe_when_due(now);
+        self.tend_mesh(now);
         self.decide_tier(now);
         self.advance(now);
         self.tick_backend(now);

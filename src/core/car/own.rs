@@ -101,6 +101,23 @@ impl Own {
         ChangeId { device: self.device.clone(), sequence: self.sequence }
     }
 
+    /// Whether control was asked for at all, be it durable or not.
+    pub(super) fn is_taking_control(&self) -> bool {
+        self.pending.values().any(|pending| pending.change.action == Action::TakeControl)
+    }
+
+    /// A change of ours came back that we did not know: its number is taken.
+    pub(super) fn skip(&mut self, id: &ChangeId) {
+        self.sequence = self.sequence.max(id.sequence);
+    }
+
+    /// A change is on its way to the server.
+    pub(super) fn note_sent(&mut self, id: &ChangeId) {
+        if let Some(pending) = self.pending.get_mut(&id.sequence) {
+            pending.sent = true;
+        }
+    }
+
     /// Nobody waits for an answer.
     pub(super) fn is_idle(&self) -> bool {
         self.open.is_empty()
@@ -198,24 +215,33 @@ impl Car {
         let mut open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until: now + REPLY_US };
         open.until = open.until + 10_000 * actions.len() as i64;
         for action in actions {
-            self.hlc = self.hlc.tick(self.convoy_now(now));
-            let id = self.own.next_id();
-            let change = Change {
-                id: id.clone(),
-                hlc: self.hlc,
-                term: self.state.term,
-                user: Some(self.me.user.clone()),
-                action,
-                signature: None,
-            };
+            let id = self.make_unasked(action, now);
             open.unsettled.insert(id.sequence);
-            self.own.storing.insert(id.sequence, now);
-            let pending = Pending::new(change.clone(), false);
-            self.own.pending.insert(id.sequence, pending);
             open.changes.push(id);
-            self.outputs.push_back(Output::Store(Box::new(change)));
         }
         self.own.open.insert(request, open);
+    }
+
+    /// Makes a change that nobody waits for.
+    pub(super) fn make_unasked(&mut self, action: Action, now: MonoTime) -> ChangeId {
+        self.hlc = self.hlc.tick(self.convoy_now(now));
+        let id = self.own.next_id();
+        let mut change = Change {
+            id: id.clone(),
+            hlc: self.hlc,
+            term: self.state.term,
+            user: Some(self.me.user.clone()),
+            action,
+            signature: None,
+        };
+        if let Some(convoy) = &self.convoy {
+            self.me.key.sign_change(&mut change, convoy);
+        }
+        self.own.storing.insert(id.sequence, now);
+        let pending = Pending::new(change.clone(), false);
+        self.own.pending.insert(id.sequence, pending);
+        self.outputs.push_back(Output::Store(Box::new(change)));
+        id
     }
 
     /// A change is durable: it counts here from now on, and goes out.
@@ -229,9 +255,12 @@ impl Car {
     }
 
     fn after_own(&mut self, change: &Change, now: MonoTime) {
+        self.publish(change, now);
         match self.link {
+            _ if self.leads_others() => self.settle(&change.id, Verdict::Applied),
             Link::Joined(Dialect::Backend) => self.tell_backend(change, now),
             Link::Joined(Dialect::Jamz) => {}
+            _ if self.is_joined() => {}
             Link::Down | Link::Joining(_) => {
                 let reach = if self.convoy.is_some() { Reach::Local } else { Reach::Convoy };
                 self.own.close(change.id.sequence, &Ok(reach));
@@ -264,6 +293,15 @@ impl Car {
         let failures = self.own.put_off(id, now);
         if failures > 1 && self.rejoin.is_none() {
             self.rejoin = Some(now);
+        }
+    }
+
+    /// Others follow this car: what it did counts.
+    pub(super) fn settle_as_leader(&mut self) {
+        for change in self.own.stored_changes() {
+            if self.state.versions.knows(&change.id) {
+                self.settle(&change.id, Verdict::Applied);
+            }
         }
     }
 
@@ -304,6 +342,7 @@ impl Car {
     /// Sends what is due and answers whom it concerns.
     pub(super) fn settle_own(&mut self, now: MonoTime) {
         if self.link == Link::Joined(Dialect::Jamz) {
+            self.give_to_server(now);
             let in_flight = self.own.pending.values().filter(|pending| pending.sent).count();
             let room = IN_FLIGHT_MAX.saturating_sub(in_flight);
             let due = self.own.pending.values_mut().filter(|pending| pending.is_due(now));

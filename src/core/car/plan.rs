@@ -73,7 +73,7 @@ impl Car {
     /// On today's backend the DJ says what comes next; a listener does not run ahead of him.
     pub(super) fn follows_backend(&self) -> bool {
         self.link == Link::Joined(Dialect::Backend)
-            && self.state.controller.as_ref().is_some_and(|controller| *controller != self.me.device)
+            && self.state.controller.as_ref().is_some_and(|controller| controller != self.me.device())
     }
 
     /// When the current track runs out.

@@ -1,11 +1,11 @@
 //! Tier 1 as the car sees it: joining, the clock's probes, the authority's changes and verdicts.
 
-use super::{Car, Link, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
+use super::{Car, Link, Obeys, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, Verdict};
 use crate::core::clock::{MonoTime, Probe};
 use crate::core::convoy::Snapshot;
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
-use crate::core::status::{Member, MemberKind};
+use crate::core::timeline::Anchor;
 
 impl Car {
     pub(super) fn handle_server(&mut self, event: ServerEvent, now: MonoTime) {
@@ -27,10 +27,14 @@ impl Car {
                 self.members = members;
                 self.link = Link::Joined(Dialect::Jamz);
                 self.rejoin = None;
-                self.take_over(*snapshot, now);
+                self.note_server_state(&snapshot.versions, now);
+                if !self.obeys_mesh() {
+                    self.take_over(*snapshot, now);
+                }
                 self.tiers.handle_joined(now);
             }
-            ServerEvent::Signal(_) => {}
+            ServerEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
+            ServerEvent::State(_) if self.obeys_mesh() => {}
             ServerEvent::State(snapshot) => self.take_over(*snapshot, now),
             ServerEvent::Change(change) => self.handle_change(&change, now),
             ServerEvent::Acked { change, verdict } => self.handle_acked(&change, verdict, now),
@@ -56,7 +60,7 @@ impl Car {
                 let claim = (self.base == TimeBase::Convoy).then_some(ClockClaim { convoy: convoy_now, bound_us });
                 self.outputs.push_back(Output::Server(ServerCommand::Join {
                     convoy,
-                    device: self.me.device.clone(),
+                    device: self.me.device().clone(),
                     user: self.me.user.clone(),
                     name: self.me.name.clone(),
                     claim,
@@ -96,8 +100,9 @@ impl Car {
         self.tiers.handle_lost(reason);
         self.backend.handle_down();
         for member in &mut self.members {
-            member.online = member.device == self.me.device.as_str();
+            member.online = member.device == self.me.device().as_str();
         }
+        self.note_server_lost(now);
         if was_joined {
             // The learned rate is kept, without the slew in progress.
             if let Some(estimate) = self.estimator.estimate() {
@@ -108,10 +113,12 @@ impl Car {
     }
 
     /// The authority's state becomes ours; what was done here since counts on top of it.
-    fn take_over(&mut self, snapshot: Snapshot, now: MonoTime) {
+    pub(super) fn take_over(&mut self, snapshot: Snapshot, now: MonoTime) {
         let before = self.anchor_now(now);
-        self.state = snapshot;
+        let term = self.state.term.max(snapshot.term);
+        self.state = Snapshot { term, ..snapshot };
         self.recall_time();
+        self.replay_log(now);
         self.replay_own(now);
         self.queue_revision += 1;
         self.touch(now);
@@ -120,11 +127,12 @@ impl Car {
 
     fn handle_change(&mut self, change: &Change, now: MonoTime) {
         self.hlc = self.hlc.merge(change.hlc);
-        if change.id.device == self.me.device {
+        if change.id.device == *self.me.device() {
             self.handle_acked(&change.id, Verdict::Applied, now);
             return;
         }
-        let verdict = self.apply(change, now);
+        let verdict = self.apply_approved(change, now);
+        self.note_from_server(change, now);
         if verdict != Verdict::Duplicate {
             self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict });
         }
@@ -132,7 +140,10 @@ impl Car {
 
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
         let overruled = !matches!(verdict, Verdict::Applied | Verdict::Duplicate);
-        self.settle(id, verdict);
+        self.note_acked(id, &verdict, now);
+        if id.device == *self.me.device() {
+            self.settle(id, verdict);
+        }
         if overruled {
             // What was applied here ahead of the answer must go: the authority's whole state is asked for again.
             self.rejoin = Some(now);
@@ -142,14 +153,22 @@ impl Car {
     /// A change counts here. Alone, a car is its own authority.
     pub(super) fn apply(&mut self, change: &Change, now: MonoTime) -> Verdict {
         let before = self.anchor_now(now);
-        let verdict = match self.link {
-            Link::Joined(_) => self.state.apply(change),
-            _ => self.state.apply_alone(change),
-        };
+        let verdict = if self.is_joined() { self.state.apply(change) } else { self.state.apply_alone(change) };
+        self.note_applied(change, verdict, before.as_ref(), now)
+    }
+
+    /// A change counts here because an authority says so.
+    pub(super) fn apply_approved(&mut self, change: &Change, now: MonoTime) -> Verdict {
+        let before = self.anchor_now(now);
+        let verdict = self.state.apply_alone(change);
+        self.note_applied(change, verdict, before.as_ref(), now)
+    }
+
+    fn note_applied(&mut self, change: &Change, verdict: Verdict, before: Option<&Anchor>, now: MonoTime) -> Verdict {
         if verdict == Verdict::Applied {
             self.touch(now);
             if change.action.anchor().is_some() {
-                self.announce_jump(before.as_ref(), now);
+                self.announce_jump(before, now);
             } else {
                 self.queue_revision += 1;
             }
@@ -158,7 +177,7 @@ impl Car {
     }
 
     /// Tells those who show a position that it jumped.
-    fn announce_jump(&mut self, before: Option<&crate::core::timeline::Anchor>, now: MonoTime) {
+    fn announce_jump(&mut self, before: Option<&Anchor>, now: MonoTime) {
         let Some(last) = self.state.timeline.last() else { return };
         let at = self.convoy_now(now).max(last.anchor.at);
         let position_us = last.anchor.position_us(at);
@@ -170,7 +189,7 @@ impl Car {
         }
     }
 
-    pub(super) fn anchor_now(&self, now: MonoTime) -> Option<crate::core::timeline::Anchor> {
+    pub(super) fn anchor_now(&self, now: MonoTime) -> Option<Anchor> {
         self.state.timeline.at(self.convoy_now(now)).map(|stamped| stamped.anchor.clone())
     }
 
@@ -181,6 +200,10 @@ impl Car {
         self.tiers.handle_round_trip(probe.round_trip_us(), now);
         let Some(estimate) = self.estimator.estimate() else { return };
         if self.base != TimeBase::Convoy && self.estimator.count() < PROBES_ENOUGH {
+            return;
+        }
+        if matches!(self.mesh.obeys_now(), Obeys::Neighbour(_)) {
+            // The clock of the neighbour that leads counts.
             return;
         }
         self.clock.follow(&estimate, now);
@@ -203,19 +226,5 @@ impl Car {
             let bound_us = self.estimator.bound_us(now);
             self.outputs.push_back(Output::Server(ServerCommand::Probe { round_trip_us, bound_us }));
         }
-    }
-
-    /// The members, at least this car itself.
-    pub(super) fn members_shown(&self) -> Vec<Member> {
-        if !self.members.is_empty() {
-            return self.members.clone();
-        }
-        vec![Member {
-            device: self.me.device.to_string(),
-            user: self.me.user.to_string(),
-            name: self.me.name.clone(),
-            online: true,
-            kind: MemberKind::Car,
-        }]
     }
 }

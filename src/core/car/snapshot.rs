@@ -7,7 +7,6 @@ use crate::core::io::Saved;
 use crate::core::playlist::Track;
 use crate::core::status::{ChangeCounts, ClockStatus, NowPlaying, Status, Upcoming};
 use crate::core::timeline::Anchor;
-use std::collections::BTreeMap;
 
 impl Car {
     /// Everything that people and programs may want to know, at `now`.
@@ -19,12 +18,12 @@ impl Car {
         };
         Status {
             version: self.me.version.clone(),
-            device: self.me.device.to_string(),
+            device: self.me.device().to_string(),
             name: self.me.name.clone(),
             convoy: self.convoy.as_ref().map(ToString::to_string),
             controller: self.state.controller.as_ref().map(ToString::to_string),
-            is_controller: self.state.controller.as_ref() == Some(&self.me.device),
-            connection: self.tiers.connection(BTreeMap::new(), dialect),
+            is_controller: self.state.controller.as_ref() == Some(self.me.device()),
+            connection: self.tiers.connection(self.peer_states(), dialect),
             members: self.members_shown(),
             now_playing: self.now_playing(now),
             queue_length: self.state.playlist.len(),
@@ -83,7 +82,7 @@ impl Car {
         let map = self.clock.map().filter(|_| self.time_known());
         let bound_us = match self.link {
             Link::Joined(crate::core::io::Dialect::Backend) => self.backend.bound_us(),
-            _ => self.estimator.bound_us(now),
+            _ => self.clock_bound(now),
         };
         ClockStatus {
             synced: self.base == TimeBase::Convoy,

@@ -102,6 +102,9 @@ pub struct Claim {
     pub term: Term,
     /// Others follow it already in this term: someone alone does not unseat it.
     pub established: bool,
+    /// It knows the convoy's time, rather than having made up its own at its start.
+    #[serde(default)]
+    pub timed: bool,
     /// The rank: it is the DJ's car,
     pub dj: bool,
     /// has mains power,

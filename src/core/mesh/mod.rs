@@ -1,9 +1,11 @@
 //! Tier 2 as the core sees it: links between members, what travels over them, and what is asked of them.
 
 mod message;
+mod settings;
 mod signal;
 
 pub use message::{Beat, Claim, Echo, HOPS_MAX, Hello, PeerMessage, Route, Source};
+pub use settings::MeshSettings;
 pub use signal::{Attempt, Signal, SignalKind, SignedSignal};
 
 use super::clock::MonoTime;

@@ -123,7 +123,7 @@ impl Car {
         }
         self.backend.claimed = ours;
         self.state.controller = match socket_id {
-            _ if ours => Some(self.me.device.clone()),
+            _ if ours => Some(self.me.device().clone()),
             Some(socket) => DeviceId::new(socket).ok(),
             None => None,
         };
@@ -225,6 +225,6 @@ impl Car {
 
     fn stamp_of_backend(&mut self, now: MonoTime) -> Stamp {
         self.hlc = self.hlc.tick(self.convoy_now(now));
-        Stamp { term: self.state.term, hlc: self.hlc, device: self.me.device.clone() }
+        Stamp { term: self.state.term, hlc: self.hlc, device: self.me.device().clone() }
     }
 }

@@ -100,7 +100,7 @@ impl Backend {
 
 impl Car {
     fn leads(&self) -> bool {
-        self.state.controller.as_ref() == Some(&self.me.device)
+        self.state.controller.as_ref() == Some(self.me.device())
     }
 
     pub(super) fn loose_track(&self, anchor: &Anchor) -> Option<Track> {

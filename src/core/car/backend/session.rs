@@ -133,7 +133,7 @@ impl Car {
             },
             timeline: if keeps_timeline { std::mem::take(&mut self.state.timeline) } else { Timeline::default() },
             controller: if leads {
-                Some(self.me.device.clone())
+                Some(self.me.device().clone())
             } else {
                 controller.and_then(|c| DeviceId::new(c).ok())
             },

@@ -39,7 +39,7 @@ fn a_full_disk_refuses_the_change_and_the_music_goes_on() {
     bench.command(Command::Play { entry: None });
     bench.disk = false;
     let paused = bench.command(Command::Pause);
-    let change = crate::core::changes::ChangeId { device: DeviceId::new("me").unwrap(), sequence: 3 };
+    let change = crate::core::changes::ChangeId { device: me(), sequence: 3 };
     bench.give(Input::NotStored { change, problem: "the disk is full".into() });
     assert_eq!(bench.reply(paused), Some(&Err(Refusal::Failed("the disk is full".into()))));
     assert_eq!(bench.plan.segments.len(), 1);

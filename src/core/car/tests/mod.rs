@@ -25,19 +25,33 @@ pub(super) struct Bench {
     pub(super) seen: Vec<Output>,
 }
 
+/// The car that is tested has this key.
+pub(super) const ME: u8 = 7;
+
+/// A key that is known by its number.
+pub(super) fn key(seed: u8) -> DeviceKey {
+    DeviceKey::from_secret(&[seed; 32]).unwrap()
+}
+
+pub(super) fn me() -> DeviceId {
+    key(ME).device().clone()
+}
+
 pub(super) fn start() -> Start {
     Start {
         identity: Identity {
-            device: DeviceId::new("me").unwrap(),
+            key: key(ME),
             user: UserId::new("ann").unwrap(),
             name: "Ann's car".into(),
             version: "test".into(),
         },
         convoy: None,
         has_server: false,
+        mesh: MeshSettings::default(),
         saved: None,
         tail: Vec::new(),
         pending: Vec::new(),
+        recent: Vec::new(),
         sequence: 0,
         same_boot: false,
     }

@@ -1,0 +1,274 @@
+//! Whom this car obeys, whether it leads, and that somebody who is there controls.
+
+use super::peer::Live;
+use crate::core::car::{Car, TimeBase};
+use crate::core::changes::Action;
+use crate::core::clock::MonoTime;
+use crate::core::election::{Choice, Heard, Term, choose};
+use crate::core::id::DeviceId;
+use crate::core::mesh::{Claim, Route, Source};
+use std::collections::BTreeMap;
+
+/// A source that has not counted for so long is gone; each further link on the way may add its pace.
+const GONE_US: i64 = 1_200_000;
+const GONE_PER_LINK_US: i64 = 500_000;
+/// Counts of a source that was not heard for so long are forgotten: it may begin anew.
+const FORGET_US: i64 = 10_000_000;
+/// The time between two numbers of a source's count.
+const COUNT_US: i64 = 100_000;
+/// Who gains followers becomes established after so long: a better one may be about to be heard.
+const ESTABLISH_US: i64 = 250_000;
+/// How long the DJ may be out of reach before another takes control for him.
+const ORPHAN_US: i64 = 500_000;
+/// Sources that are known at once.
+const SOURCES_MAX: usize = 128;
+
+/// The authority that is obeyed now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::core::car) enum Obeys {
+    /// The server, by this car's own link.
+    Server,
+    /// This car itself: it leads, or is alone.
+    Myself,
+    /// The authority that is reached through this neighbour.
+    Neighbour(DeviceId),
+}
+
+/// How it stands with this car as a leader.
+#[derive(Debug, Default)]
+pub(super) struct Leading {
+    /// Others have followed in this term.
+    established: bool,
+    /// Since when there have been followers.
+    followed: Option<MonoTime>,
+    /// Another was obeyed since this car was established, or it never was.
+    has_led: bool,
+    /// The source obeyed before now, to notice that it is another.
+    source: Option<DeviceId>,
+}
+
+/// How far each source has counted, as far as heard from anyone.
+#[derive(Debug, Default)]
+pub(super) struct Sources(BTreeMap<DeviceId, (u64, MonoTime)>);
+
+impl Sources {
+    /// Whether `count` of a source is news.
+    fn note(&mut self, source: &DeviceId, count: u64, now: MonoTime) -> bool {
+        self.0.retain(|_, (_, heard)| now - *heard < FORGET_US);
+        let known = self.0.get(source).map(|(known, _)| *known);
+        let has_room = known.is_some() || self.0.len() < SOURCES_MAX;
+        let is_news = has_room && known.is_none_or(|known| count > known);
+        if is_news {
+            self.0.insert(source.clone(), (count, now));
+        }
+        is_news
+    }
+}
+
+impl Car {
+    pub(super) fn tend_authority(&mut self, now: MonoTime) {
+        let claim = self.claim_to_lead();
+        let server = self.is_joined_to_server() && self.tiers.socket_holds(now);
+        let heard = self.mesh.live().filter_map(|(peer, live)| {
+            let beat = live.beat.as_ref()?;
+            (now < live.source_dies(&beat.route)).then_some(Heard { peer, route: &beat.route })
+        });
+        let chosen = match choose(self.me.device(), server, &claim, heard, self.mesh.upstream()) {
+            Choice::Server => Obeys::Server,
+            Choice::Lead => Obeys::Myself,
+            Choice::Follow(peer) => Obeys::Neighbour(peer),
+        };
+        if chosen != self.mesh.obeys {
+            self.obey(chosen, now);
+        }
+        self.note_leader();
+        self.lead(now);
+        self.tend_control(now);
+    }
+
+    pub(super) fn authority_due(&self) -> Option<MonoTime> {
+        let sources = self.mesh.live().filter_map(|(_, live)| Some(live.source_dies(&live.beat.as_ref()?.route)));
+        let established = self.mesh.leading.followed.filter(|_| !self.mesh.leading.established);
+        let orphaned = self.mesh.orphaned.filter(|_| !self.own.is_taking_control());
+        [
+            sources.min().filter(|_| self.mesh.obeys != Obeys::Server),
+            established.map(|since| since + ESTABLISH_US),
+            orphaned.map(|since| since + ORPHAN_US),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The authority passes, for this car.
+    fn obey(&mut self, chosen: Obeys, now: MonoTime) {
+        let before = std::mem::replace(&mut self.mesh.obeys, chosen);
+        let led = before == Obeys::Myself && self.mesh.leading.followed.is_some();
+        if before != Obeys::Server && self.mesh.obeys == Obeys::Server && (led || before != Obeys::Myself) {
+            // Until now the server's word was one among others.
+            self.rejoin = Some(now);
+        }
+        if self.mesh.obeys == Obeys::Myself {
+            self.hold_clock(&before, now);
+        }
+        self.mesh.orphaned = None;
+        self.touch(now);
+        self.ask_all(now);
+    }
+
+    /// Without a reference the learned rate is kept, without the slew in progress.
+    fn hold_clock(&mut self, before: &Obeys, now: MonoTime) {
+        let estimate = match before {
+            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(|live| live.estimator.estimate()),
+            Obeys::Server | Obeys::Myself => self.estimator.estimate(),
+        };
+        let rate = estimate.map(|estimate| estimate.map.rate);
+        if let Some(rate) = rate.filter(|_| self.base == TimeBase::Convoy) {
+            self.clock.hold(rate, now);
+        }
+    }
+
+    /// Another leader, though perhaps by the same way: what is known there has to be compared.
+    fn note_leader(&mut self) {
+        let source = match &self.mesh.obeys {
+            Obeys::Myself => Some(self.me.device().clone()),
+            Obeys::Server => None,
+            Obeys::Neighbour(peer) => {
+                let route = self.mesh.live_with(peer).and_then(|live| live.beat.as_ref()).map(|beat| &beat.route);
+                route.and_then(|route| route.path.first()).cloned()
+            }
+        };
+        if source != self.mesh.leading.source {
+            self.mesh.leading.source = source;
+            self.mesh.sync.forget();
+        }
+        if self.mesh.obeys != Obeys::Myself {
+            self.mesh.leading.has_led = false;
+            let term = self.highest_term();
+            self.state.term = self.state.term.max(term);
+        }
+    }
+
+    /// Becomes established when others follow: in a new term, unless it is the one in which they did before.
+    fn lead(&mut self, now: MonoTime) {
+        let followed = self.mesh.obeys == Obeys::Myself && self.has_followers();
+        let leading = &mut self.mesh.leading;
+        if !followed {
+            (leading.followed, leading.established) = (None, false);
+            return;
+        }
+        let since = *leading.followed.get_or_insert(now);
+        if leading.established || now - since < ESTABLISH_US {
+            return;
+        }
+        leading.established = true;
+        if !std::mem::replace(&mut leading.has_led, true) {
+            self.state.term = self.highest_term().max(self.state.term).next();
+        }
+        if self.base == TimeBase::Own {
+            self.base = TimeBase::Convoy;
+        }
+        self.settle_as_leader();
+        self.touch(now);
+        self.ask_all(now);
+    }
+
+    /// Where this car leads, it sees to it that the controller is there: when he is not, it takes control, once.
+    fn tend_control(&mut self, now: MonoTime) {
+        let controller = self.state.controller.as_ref();
+        let orphaned =
+            self.mesh.leading.established && controller.is_some_and(|controller| !self.reached().contains(controller));
+        if !orphaned {
+            self.mesh.orphaned = None;
+            return;
+        }
+        let since = *self.mesh.orphaned.get_or_insert(now);
+        if now - since >= ORPHAN_US && !self.own.is_taking_control() {
+            let _ = self.make_unasked(Action::TakeControl, now);
+        }
+    }
+
+    /// This car's claim to lead.
+    fn claim_to_lead(&self) -> Claim {
+        Claim {
+            term: self.state.term,
+            established: self.mesh.leading.established,
+            timed: self.base == TimeBase::Convoy,
+            dj: self.state.controller.as_ref() == Some(self.me.device()),
+            mains: !self.mesh.settings.battery,
+            user: self.me.user.clone(),
+            device: self.me.device().clone(),
+        }
+    }
+
+    fn highest_term(&self) -> Term {
+        let terms = self.mesh.live().filter_map(|(_, live)| live.beat.as_ref()).map(|beat| match &beat.route.source {
+            Source::Server { term } => *term,
+            Source::Member(claim) => claim.term,
+        });
+        terms.max().unwrap_or_default()
+    }
+
+    /// What neighbours are told of the authority.
+    pub(super) fn route_told(&self, now: MonoTime) -> Route {
+        let heard = self.mesh.upstream().and_then(|peer| self.mesh.live_with(peer)).and_then(|live| live.beat.as_ref());
+        if let Some(beat) = heard {
+            let mut route = beat.route.clone();
+            route.path.push(self.me.device().clone());
+            return route;
+        }
+        let source = match self.mesh.obeys {
+            Obeys::Server => Source::Server { term: self.state.term },
+            Obeys::Myself | Obeys::Neighbour(_) => Source::Member(self.claim_to_lead()),
+        };
+        let count = now.0.div_euclid(COUNT_US).unsigned_abs();
+        Route { source, path: vec![self.me.device().clone()], count }
+    }
+
+    /// Whether the route that `device` tells goes through this car.
+    pub(super) fn is_led_here(&self, device: &DeviceId, route: &Route) -> bool {
+        let [.., before, last] = route.path.as_slice() else { return false };
+        before == self.me.device() && last == device
+    }
+
+    /// Whether others obey what this car says.
+    pub(super) fn has_followers(&self) -> bool {
+        self.followers().next().is_some()
+    }
+
+    /// The neighbours that reach the authority through this car.
+    pub(super) fn followers(&self) -> impl Iterator<Item = (&DeviceId, &Live)> {
+        self.mesh
+            .live()
+            .filter(|(device, live)| live.beat.as_ref().is_some_and(|beat| self.is_led_here(device, &beat.route)))
+    }
+
+    /// Notes how far the source of a route has counted; whether it lives.
+    pub(super) fn note_source(&mut self, from: &DeviceId, route: &Route, now: MonoTime) -> bool {
+        let Some(source) = route.path.first() else { return false };
+        let known = self.mesh.live_with(from).and_then(|live| live.beat.as_ref()).map(|beat| &beat.route);
+        let counts_on = known.is_some_and(|known| known.path.first() == Some(source) && route.count > known.count);
+        self.mesh.sources.note(source, route.count, now) || counts_on
+    }
+
+    /// Whether an authority other than this car by itself says what counts.
+    pub(in crate::core::car) fn is_joined(&self) -> bool {
+        match self.mesh.obeys {
+            Obeys::Neighbour(_) => true,
+            Obeys::Server | Obeys::Myself => self.is_joined_to_server() || self.leads_others(),
+        }
+    }
+
+    /// Whether this car's own word is what counts for others.
+    pub(in crate::core::car) fn leads_others(&self) -> bool {
+        self.mesh.obeys == Obeys::Myself && self.mesh.leading.established
+    }
+}
+
+impl Live {
+    /// When the authority that this neighbour tells of is to be taken for gone, if it does not count on.
+    fn source_dies(&self, route: &crate::core::mesh::Route) -> MonoTime {
+        let links = route.path.len().saturating_sub(1) as i64;
+        self.counted + GONE_US + links * GONE_PER_LINK_US
+    }
+}

@@ -1,0 +1,225 @@
+//! Changes on their way through the mesh: over every live link, applied once, and the authority's verdict back.
+
+use super::log::{AtServer, Logged};
+use super::{Obeys, PEERS_MAX};
+use crate::core::authority::check_bounds;
+use crate::core::car::Car;
+use crate::core::changes::{Change, ChangeId, Verdict};
+use crate::core::clock::MonoTime;
+use crate::core::id::DeviceId;
+use crate::core::io::{Output, ServerCommand};
+use crate::core::mesh::{HOPS_MAX, PeerMessage, Source};
+use crate::core::signature::check_change;
+
+/// A change that its author is about to give to the server itself is given by others after so long.
+const COURTESY_US: i64 = 600_000;
+/// Changes on their way to the server at once.
+const IN_FLIGHT_MAX: usize = 32;
+
+impl Car {
+    /// An own change counts here, and goes out over every live link.
+    pub(in crate::core::car) fn publish(&mut self, change: &Change, now: MonoTime) {
+        if !self.meshes() {
+            return;
+        }
+        let server = AtServer::Unknown { due: now };
+        self.mesh.log.note(Logged { change: change.clone(), from: None, refused: None, server });
+        let to: Vec<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
+        self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops: 0 });
+    }
+
+    /// A change of someone, over a link.
+    pub(super) fn handle_flooded(&mut self, from: &DeviceId, change: &Change, hops: usize, now: MonoTime) {
+        let from_above = self.mesh.upstream() == Some(from);
+        if hops >= HOPS_MAX {
+            return;
+        }
+        if self.state.versions.knows(&change.id) || self.mesh.log.get(&change.id).is_some() {
+            if !from_above {
+                self.repeat(from, change, hops);
+            }
+            return;
+        }
+        let Some(convoy) = &self.convoy else { return };
+        let bounded = check_bounds(change, &self.state, self.convoy_now(now));
+        if bounded.is_err() || check_change(change, convoy).is_err() {
+            tracing::debug!(change = %change.id, "a change that is not its author's, or out of bounds, is dropped");
+            return;
+        }
+        self.hlc = self.hlc.merge(change.hlc);
+        if change.id.device == *self.me.device() {
+            self.own.skip(&change.id);
+        }
+        // What comes from the authority's side has been approved there.
+        let verdict = if from_above { self.apply_approved(change, now) } else { self.apply(change, now) };
+        self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict: verdict.clone() });
+        let due = if self.will_tell_server(from, change) { now + COURTESY_US } else { now };
+        let final_word = self.mesh.obeys == Obeys::Myself;
+        let refused = match &verdict {
+            Verdict::Refused { reason } => Some(reason.clone()),
+            _ => None,
+        };
+        let is_refused = refused.is_some();
+        self.mesh.log.note(Logged {
+            change: change.clone(),
+            from: (!from_above).then(|| from.clone()),
+            refused: refused.filter(|_| final_word),
+            server: AtServer::Unknown { due },
+        });
+        if final_word {
+            self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
+        }
+        if is_refused && final_word {
+            self.tell_peer(from, PeerMessage::State(Box::new(self.state.clone())));
+        } else {
+            self.forward(from, change, hops + 1, is_refused);
+        }
+    }
+
+    /// A change that is known comes again: who brings it waits for the verdict.
+    fn repeat(&mut self, from: &DeviceId, change: &Change, hops: usize) {
+        let logged = self.mesh.log.get_mut(&change.id);
+        let refused = logged.as_ref().and_then(|logged| logged.refused.clone());
+        let decided = self.mesh.obeys == Obeys::Myself
+            || refused.is_some()
+            || logged.as_ref().is_none_or(|logged| logged.server == AtServer::Known);
+        if decided {
+            let verdict = refused.map_or(Verdict::Duplicate, |reason| Verdict::Refused { reason });
+            self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
+            return;
+        }
+        if let Some(logged) = logged {
+            logged.from = Some(from.clone());
+        }
+        if let Some(upstream) = self.mesh.upstream().cloned() {
+            self.tell_peer(&upstream, PeerMessage::Change { change: Box::new(change.clone()), hops: hops + 1 });
+        }
+    }
+
+    /// Passes a change on: towards the authority unless it comes from there, and to those that reach it through this
+    /// car. One that seems to be refused goes to the authority only.
+    fn forward(&mut self, from: &DeviceId, change: &Change, hops: usize, only_up: bool) {
+        if hops >= HOPS_MAX {
+            return;
+        }
+        let upstream = self.mesh.upstream();
+        let to: Vec<DeviceId> = self
+            .mesh
+            .live()
+            .filter(|(device, live)| {
+                let serves_itself =
+                    live.beat.as_ref().is_some_and(|beat| has_server(&beat.route.source, &beat.route.path));
+                let is_follower = live.beat.as_ref().is_some_and(|beat| self.is_led_here(device, &beat.route));
+                let below = is_follower || (upstream.is_none() && !serves_itself);
+                *device != from && (Some(*device) == upstream || (below && !only_up))
+            })
+            .map(|(device, _)| device.clone())
+            .collect();
+        self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops });
+    }
+
+    /// Whether `from` made the change itself and gives it to the server over its own link.
+    fn will_tell_server(&self, from: &DeviceId, change: &Change) -> bool {
+        let route = self.mesh.live_with(from).and_then(|live| live.beat.as_ref()).map(|beat| &beat.route);
+        *from == change.id.device && route.is_some_and(|route| has_server(&route.source, &route.path))
+    }
+
+    /// The server orders a change of someone else: it counts here, and is passed on to those who do not hear the
+    /// server.
+    pub(in crate::core::car) fn note_from_server(&mut self, change: &Change, now: MonoTime) {
+        if !self.meshes() {
+            return;
+        }
+        if let Some(logged) = self.mesh.log.get_mut(&change.id) {
+            (logged.server, logged.refused) = (AtServer::Known, None);
+            return;
+        }
+        let server = AtServer::Known;
+        self.mesh.log.note(Logged { change: change.clone(), from: None, refused: None, server });
+        if change.signature.is_some() {
+            let nobody = self.me.device().clone();
+            self.forward(&nobody, change, 0, false);
+        }
+        self.touch(now);
+    }
+
+    /// What an authority made of a change: it goes back the way that the change came.
+    pub(super) fn handle_verdict(&mut self, from: &DeviceId, id: &ChangeId, verdict: Verdict, now: MonoTime) {
+        if self.mesh.upstream() != Some(from) {
+            return;
+        }
+        if id.device == *self.me.device() {
+            self.settle(id, verdict.clone());
+        }
+        self.note_verdict(id, &verdict, now);
+    }
+
+    /// Notes what became of a change, and tells the neighbour that brought it.
+    pub(in crate::core::car) fn note_verdict(&mut self, id: &ChangeId, verdict: &Verdict, _now: MonoTime) {
+        let upstream = self.mesh.upstream().cloned();
+        let Some(logged) = self.mesh.log.get_mut(id) else { return };
+        if let Verdict::Refused { reason } = verdict {
+            logged.refused = Some(reason.clone());
+        }
+        let back = logged.from.take().filter(|device| Some(device) != upstream.as_ref());
+        if let Some(back) = back {
+            self.tell_peer(&back, PeerMessage::Verdict { change: id.clone(), verdict: verdict.clone() });
+        }
+    }
+
+    /// The server has answered for a change.
+    pub(in crate::core::car) fn note_acked(&mut self, id: &ChangeId, verdict: &Verdict, now: MonoTime) {
+        if let Some(logged) = self.mesh.log.get_mut(id) {
+            logged.server = AtServer::Known;
+        }
+        self.note_verdict(id, verdict, now);
+    }
+
+    /// The connection is gone: what was on its way may not have arrived.
+    pub(in crate::core::car) fn note_server_lost(&mut self, now: MonoTime) {
+        self.mesh.log.revise_server(|logged| match logged.server {
+            AtServer::Sent => AtServer::Unknown { due: now },
+            other => other,
+        });
+    }
+
+    /// The server's whole state says what it knows; the rest is given to it.
+    pub(in crate::core::car) fn note_server_state(&mut self, versions: &crate::core::changes::Versions, now: MonoTime) {
+        self.mesh.log.revise_server(|logged| match logged.server {
+            _ if versions.knows(&logged.change.id) => AtServer::Known,
+            _ => AtServer::Unknown { due: now },
+        });
+    }
+
+    /// Gives the server what it lacks, own and others' alike, in the order in which it came.
+    pub(in crate::core::car) fn give_to_server(&mut self, now: MonoTime) {
+        if !self.meshes() {
+            return;
+        }
+        let room = IN_FLIGHT_MAX.saturating_sub(self.mesh.log.in_flight());
+        for change in self.mesh.log.give(room, now) {
+            if change.id.device == *self.me.device() {
+                self.own.note_sent(&change.id);
+            }
+            self.outputs.push_back(Output::Server(ServerCommand::Change(Box::new(change))));
+        }
+    }
+
+    pub(in crate::core::car) fn server_due(&self) -> Option<MonoTime> {
+        let has_room = self.mesh.log.in_flight() < IN_FLIGHT_MAX;
+        self.mesh.log.server_due().filter(|_| has_room && self.meshes())
+    }
+
+    /// Own changes that no authority has answered for go to it again.
+    pub(super) fn repeat_own(&mut self) {
+        let Some(upstream) = self.mesh.upstream().cloned() else { return };
+        for change in self.own.stored_changes().into_iter().take(PEERS_MAX) {
+            self.tell_peer(&upstream, PeerMessage::Change { change: Box::new(change), hops: 0 });
+        }
+    }
+}
+
+/// Whether a route says that its teller has the server by its own link.
+fn has_server(source: &Source, path: &[DeviceId]) -> bool {
+    matches!(source, Source::Server { .. }) && path.len() == 1
+}

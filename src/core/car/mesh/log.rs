@@ -1,0 +1,115 @@
+//! The changes of late, of whomever, in the order in which they came: what a member that lacks them is given.
+
+use crate::core::changes::{Change, ChangeId};
+use crate::core::clock::MonoTime;
+use crate::core::id::DeviceId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Changes that are kept; who lacks older ones gets the whole state.
+const LOG_MAX: usize = 4_096;
+
+/// How it stands with a change and the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtServer {
+    /// It is to be given it, not before then.
+    Unknown {
+        due: MonoTime,
+    },
+    Sent,
+    Known,
+}
+
+/// A change, and what is known of it.
+#[derive(Debug)]
+pub(super) struct Logged {
+    pub(super) change: Change,
+    /// The neighbour that brought it, and waits for the verdict.
+    pub(super) from: Option<DeviceId>,
+    /// Why an authority refused it.
+    pub(super) refused: Option<String>,
+    pub(super) server: AtServer,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    order: VecDeque<ChangeId>,
+    entries: BTreeMap<ChangeId, Logged>,
+}
+
+impl Log {
+    /// Takes a change in; one that is there stays as it is.
+    pub(super) fn note(&mut self, logged: Logged) {
+        let id = logged.change.id.clone();
+        if self.entries.contains_key(&id) {
+            return;
+        }
+        if self.order.len() >= LOG_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.entries.remove(&oldest);
+        }
+        self.order.push_back(id.clone());
+        self.entries.insert(id, logged);
+    }
+
+    pub(super) fn get(&self, id: &ChangeId) -> Option<&Logged> {
+        self.entries.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &ChangeId) -> Option<&mut Logged> {
+        self.entries.get_mut(id)
+    }
+
+    /// In the order in which they came.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Logged> {
+        self.order.iter().filter_map(|id| self.entries.get(id))
+    }
+
+    /// What can be given to others: it is signed, and nobody refused it.
+    pub(super) fn good(&self, id: &ChangeId) -> Option<&Change> {
+        let logged = self.entries.get(id)?;
+        (logged.refused.is_none() && logged.change.signature.is_some()).then_some(&logged.change)
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&Logged) -> bool) {
+        self.entries.retain(|_, logged| keep(logged));
+        self.order.retain(|id| self.entries.contains_key(id));
+    }
+
+    /// Sets anew what the server knows.
+    pub(super) fn revise_server(&mut self, at_server: impl Fn(&Logged) -> AtServer) {
+        for logged in self.entries.values_mut() {
+            logged.server = at_server(logged);
+        }
+    }
+
+    /// How many are on their way to the server.
+    pub(super) fn in_flight(&self) -> usize {
+        self.entries.values().filter(|logged| logged.server == AtServer::Sent).count()
+    }
+
+    /// When the next is to be given to the server.
+    pub(super) fn server_due(&self) -> Option<MonoTime> {
+        let due = |logged: &Logged| match logged.server {
+            AtServer::Unknown { due } if logged.refused.is_none() => Some(due),
+            _ => None,
+        };
+        self.entries.values().filter_map(due).min()
+    }
+
+    /// Takes out what is to be given to the server now, at most `room`, as it came.
+    pub(super) fn give(&mut self, room: usize, now: MonoTime) -> Vec<Change> {
+        let mut given = Vec::new();
+        for id in &self.order {
+            let Some(logged) = self.entries.get_mut(id).filter(|logged| logged.refused.is_none()) else { continue };
+            if given.len() >= room {
+                break;
+            }
+            if matches!(logged.server, AtServer::Unknown { due } if now >= due) {
+                logged.server = AtServer::Sent;
+                given.push(logged.change.clone());
+            }
+        }
+        given
+    }
+}

@@ -1,0 +1,128 @@
+//! Who can be reached, over however many links: each tells its neighbour towards the authority who is behind it, and
+//! the others all the rest.
+
+use super::{Obeys, PEERS_MAX};
+use crate::core::car::Car;
+use crate::core::clock::MonoTime;
+use crate::core::id::DeviceId;
+use crate::core::mesh::PeerMessage;
+use crate::core::status::{Member, MemberKind, PeerState};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The list is told again after so long, as a message may be lost.
+const AGAIN_US: i64 = 10_000_000;
+
+impl Car {
+    pub(super) fn tend_members(&mut self, now: MonoTime) {
+        let lists: Vec<(DeviceId, Vec<Member>)> = self
+            .mesh
+            .live()
+            .map(|(device, live)| (device, live, self.members_for(device)))
+            .filter(|(_, live, list)| live.told.as_ref().is_none_or(|(told, at)| told != list || now - *at >= AGAIN_US))
+            .map(|(device, _, list)| (device.clone(), list))
+            .collect();
+        for (device, list) in lists {
+            if let Some(live) = self.mesh.live_with_mut(&device) {
+                live.told = Some((list.clone(), now));
+            }
+            self.tell_peer(&device, PeerMessage::Members(list));
+        }
+        self.tiers.handle_mesh(self.reached().len() >= self.mesh.settings.group_size_min.max(2), now);
+    }
+
+    pub(super) fn members_due(&self) -> Option<MonoTime> {
+        self.mesh.live().filter_map(|(_, live)| live.told.as_ref()).map(|(_, at)| *at + AGAIN_US).min()
+    }
+
+    pub(super) fn handle_peer_members(&mut self, from: &DeviceId, members: Vec<Member>) {
+        if let Some(live) = self.mesh.live_with_mut(from) {
+            live.members = members.into_iter().take(PEERS_MAX).collect();
+        }
+    }
+
+    /// Those that `device` can reach through this car: without a detour, so that nobody is thought to be there because
+    /// two say it of each other.
+    fn members_for(&self, device: &DeviceId) -> Vec<Member> {
+        let mut told = BTreeMap::new();
+        let is_follower = self.followers().any(|(follower, _)| follower == device);
+        if is_follower || self.mesh.upstream() == Some(device) {
+            for (other, live) in self.branches() {
+                if other != device {
+                    told.extend(live.members.iter().map(|member| (member.device.clone(), member.clone())));
+                }
+            }
+        }
+        if is_follower && self.mesh.obeys == Obeys::Server {
+            let online = self.members.iter().filter(|member| member.online);
+            told.extend(online.map(|member| (member.device.clone(), member.clone())));
+        }
+        told.remove(device.as_str());
+        told.insert(self.me.device().to_string(), self.itself());
+        told.into_values().collect()
+    }
+
+    /// The links of the tree by which everyone reaches the authority: the one that leads there, and those of followers.
+    fn branches(&self) -> impl Iterator<Item = (&DeviceId, &super::Live)> {
+        let upstream = self.mesh.upstream().and_then(|peer| self.mesh.live_with(peer).map(|live| (peer, live)));
+        upstream.into_iter().chain(self.followers())
+    }
+
+    /// All who can be reached now, this car among them.
+    pub(super) fn reached(&self) -> BTreeSet<DeviceId> {
+        let mut reached: BTreeSet<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
+        let by_server = (self.mesh.obeys == Obeys::Server).then_some(&self.members).into_iter().flatten();
+        let beyond = self.branches().flat_map(|(_, live)| &live.members).chain(by_server);
+        reached.extend(beyond.filter(|m| m.online).filter_map(|member| DeviceId::new(&*member.device).ok()));
+        reached.insert(self.me.device().clone());
+        reached
+    }
+
+    fn itself(&self) -> Member {
+        Member {
+            device: self.me.device().to_string(),
+            user: self.me.user.to_string(),
+            name: self.me.name.clone(),
+            online: true,
+            kind: MemberKind::Car,
+        }
+    }
+
+    /// The members as people are shown them: those of the server's list, and whoever else is met.
+    pub(in crate::core::car) fn members_shown(&self) -> Vec<Member> {
+        if self.mesh.obeys == Obeys::Server && !self.members.is_empty() {
+            return self.members.clone();
+        }
+        let mut shown: BTreeMap<String, Member> =
+            self.members.iter().map(|member| (member.device.clone(), member.clone())).collect();
+        for member in self.branches().flat_map(|(_, live)| &live.members) {
+            shown.insert(member.device.clone(), member.clone());
+        }
+        for (device, live) in self.mesh.live() {
+            if let Some(hello) = &live.hello {
+                let (user, name) = (hello.user.to_string(), hello.name.clone());
+                let member = Member { device: device.to_string(), user, name, online: true, kind: hello.kind };
+                shown.insert(device.to_string(), member);
+            }
+        }
+        if !self.is_joined_to_server() {
+            let reached = self.reached();
+            for member in shown.values_mut() {
+                member.online = reached.iter().any(|device| device.as_str() == member.device);
+            }
+        }
+        if self.members.is_empty() || !self.is_joined_to_server() {
+            shown.insert(self.me.device().to_string(), self.itself());
+        }
+        shown.into_values().collect()
+    }
+
+    /// The user's `connectionState.webRTC`.
+    pub(in crate::core::car) fn peer_states(&self) -> BTreeMap<String, PeerState> {
+        let state = |peer: &super::Peer| match peer.link {
+            super::peer::Link::Up(_) => Some(PeerState::Connected),
+            super::peer::Link::Connecting { .. } => Some(PeerState::Connecting),
+            super::peer::Link::Down => (peer.failures > 0).then_some(PeerState::Failed),
+        };
+        self.mesh.peers.iter().filter_map(|(device, peer)| Some((device.to_string(), state(peer)?))).collect()
+    }
+}

@@ -1,0 +1,227 @@
+//! Tier 2 in the car: links with the hub and the standby, who leads when the server does not, and that everyone comes
+//! to know the same.
+
+mod authority;
+mod beats;
+mod digest;
+mod flood;
+mod links;
+mod log;
+mod members;
+mod peer;
+mod reconcile;
+mod signals;
+
+use super::Car;
+use crate::core::changes::Change;
+use crate::core::clock::MonoTime;
+use crate::core::id::{ConvoyId, DeviceId};
+use crate::core::io::Output;
+use crate::core::mesh::{LanCommand, LanEvent, MeshCommand, MeshEvent, MeshSettings, PeerMessage};
+use authority::{Leading, Sources};
+use digest::ListDigest;
+use log::{AtServer, Log, Logged};
+use peer::{Live, Peer};
+use reconcile::Sync;
+use signals::Relayed;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use authority::Obeys;
+
+/// Members that are kept an eye on.
+const PEERS_MAX: usize = 128;
+
+/// What a car knows of the others around it.
+#[derive(Debug)]
+pub(super) struct Mesh {
+    settings: MeshSettings,
+    peers: BTreeMap<DeviceId, Peer>,
+    /// Those with whom a link is wanted.
+    wanted: BTreeSet<DeviceId>,
+    /// Members on the same network.
+    found: BTreeSet<DeviceId>,
+    /// The convoy as which the car is to be found there.
+    announced: Option<ConvoyId>,
+    /// The last attempt that this car made.
+    attempt: u64,
+    relayed: Relayed,
+
+    obeys: Obeys,
+    leading: Leading,
+    sources: Sources,
+    /// Since when the DJ has been out of reach.
+    orphaned: Option<MonoTime>,
+
+    log: Log,
+    sync: Sync,
+    list_digest: ListDigest,
+}
+
+impl Mesh {
+    pub(super) fn new(settings: MeshSettings) -> Self {
+        Self {
+            settings,
+            peers: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            found: BTreeSet::new(),
+            announced: None,
+            attempt: 0,
+            relayed: Relayed::default(),
+            obeys: Obeys::Myself,
+            leading: Leading::default(),
+            sources: Sources::default(),
+            orphaned: None,
+            log: Log::default(),
+            sync: Sync::default(),
+            list_digest: ListDigest::default(),
+        }
+    }
+
+    fn live(&self) -> impl Iterator<Item = (&DeviceId, &Live)> {
+        self.peers.iter().filter_map(|(device, peer)| peer.live().map(|live| (device, live)))
+    }
+
+    fn live_with(&self, device: &DeviceId) -> Option<&Live> {
+        self.peers.get(device).and_then(Peer::live)
+    }
+
+    fn live_with_mut(&mut self, device: &DeviceId) -> Option<&mut Live> {
+        self.peers.get_mut(device).and_then(Peer::live_mut)
+    }
+
+    pub(super) fn obeys_now(&self) -> &Obeys {
+        &self.obeys
+    }
+
+    /// The neighbour through which the authority is reached.
+    fn upstream(&self) -> Option<&DeviceId> {
+        match &self.obeys {
+            Obeys::Neighbour(peer) => Some(peer),
+            Obeys::Server | Obeys::Myself => None,
+        }
+    }
+}
+
+impl Car {
+    pub(super) fn handle_mesh(&mut self, event: MeshEvent, now: MonoTime) {
+        if !self.meshes() {
+            return;
+        }
+        match event {
+            MeshEvent::Up { peer, attempt } => self.handle_link_up(&peer, attempt, now),
+            MeshEvent::Down { peer, attempt, reason: _ } => self.handle_link_down(&peer, attempt, now),
+            MeshEvent::Signal { to, signal } => self.send_signal(to, signal),
+            MeshEvent::Message { from, message, received } => {
+                if self.mesh.live_with(&from).is_some() {
+                    self.handle_peer(&from, *message, received, now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn handle_lan(&mut self, event: LanEvent, now: MonoTime) {
+        if !self.meshes() {
+            return;
+        }
+        match event {
+            LanEvent::Found { device } => {
+                if device != *self.me.device() && self.mesh.found.len() < PEERS_MAX {
+                    self.renew_hope(&device, now);
+                    self.mesh.found.insert(device);
+                }
+            }
+            LanEvent::Lost { device } => {
+                self.mesh.found.remove(&device);
+            }
+            LanEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
+        }
+    }
+
+    fn handle_peer(&mut self, from: &DeviceId, message: PeerMessage, received: MonoTime, now: MonoTime) {
+        match message {
+            PeerMessage::Hello(hello) => self.handle_hello(from, hello),
+            PeerMessage::Beat(beat) => self.handle_beat(from, *beat, received, now),
+            PeerMessage::Change { change, hops } => self.handle_flooded(from, &change, hops, now),
+            PeerMessage::Verdict { change, verdict } => self.handle_verdict(from, &change, verdict, now),
+            PeerMessage::Versions(versions) => self.handle_versions(from, &versions, now),
+            PeerMessage::Want(changes) => self.handle_want(from, &changes),
+            PeerMessage::State(snapshot) => self.handle_peer_state(from, *snapshot, now),
+            PeerMessage::Members(members) => self.handle_peer_members(from, members),
+            PeerMessage::Signal { signal, hops } => self.handle_signal(*signal, hops, Some(from), now),
+            PeerMessage::Goodbye => self.handle_goodbye(from, now),
+        }
+    }
+
+    /// Whether the mesh's word counts, and not (yet) the server's.
+    pub(super) fn obeys_mesh(&self) -> bool {
+        matches!(self.mesh.obeys, Obeys::Neighbour(_)) || self.leads_others()
+    }
+
+    /// What an earlier run knew is there for others.
+    pub(super) fn recall_log(&mut self, changes: impl Iterator<Item = Change>, now: MonoTime) {
+        if self.mesh.settings.enabled {
+            for change in changes {
+                let server = AtServer::Unknown { due: now };
+                self.mesh.log.note(Logged { change, from: None, refused: None, server });
+            }
+        }
+    }
+
+    /// Whether there is a mesh to speak of.
+    fn meshes(&self) -> bool {
+        self.mesh.settings.enabled && self.convoy.is_some()
+    }
+
+    /// Everything of the mesh that follows from the state as it is now.
+    pub(super) fn tend_mesh(&mut self, now: MonoTime) {
+        self.announce();
+        if !self.meshes() {
+            return;
+        }
+        self.tend_links(now);
+        self.tend_authority(now);
+        self.tend_members(now);
+        self.tend_beats(now);
+        self.tend_sync(now);
+    }
+
+    pub(super) fn mesh_timeout(&self) -> Option<MonoTime> {
+        if !self.meshes() {
+            return None;
+        }
+        let due = [self.links_due(), self.authority_due(), self.members_due(), self.beats_due(), self.sync_due()];
+        due.into_iter().flatten().min()
+    }
+
+    /// The convoy is left, or the program ends: who is there is told.
+    pub(super) fn leave_mesh(&mut self) {
+        let live: Vec<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
+        if !live.is_empty() {
+            self.tell_peers(live, PeerMessage::Goodbye);
+        }
+        for peer in std::mem::take(&mut self.mesh.peers).into_keys() {
+            self.outputs.push_back(Output::Mesh(MeshCommand::Close { peer }));
+        }
+        self.mesh = Mesh { announced: self.mesh.announced.take(), ..Mesh::new(self.mesh.settings.clone()) };
+        self.announce();
+    }
+
+    fn announce(&mut self) {
+        let convoy = self.convoy.clone().filter(|_| self.mesh.settings.enabled);
+        if convoy != self.mesh.announced {
+            self.mesh.announced.clone_from(&convoy);
+            self.mesh.found.clear();
+            self.outputs.push_back(Output::Lan(LanCommand::Announce { convoy }));
+        }
+    }
+
+    fn tell_peers(&mut self, to: Vec<DeviceId>, message: PeerMessage) {
+        if !to.is_empty() {
+            self.outputs.push_back(Output::Mesh(MeshCommand::Send { to, message: Box::new(message) }));
+        }
+    }
+
+    fn tell_peer(&mut self, to: &DeviceId, message: PeerMessage) {
+        self.tell_peers(vec![to.clone()], message);
+    }
+}

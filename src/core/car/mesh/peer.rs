@@ -1,0 +1,160 @@
+//! One other member, as the mesh knows it: the link with it, or the attempts at one.
+
+use crate::core::clock::{Estimator, MonoTime};
+use crate::core::mesh::{Attempt, Beat, Echo, Hello};
+use crate::core::status::Member;
+use std::collections::VecDeque;
+
+/// An attempt that is not through by then is given up.
+pub(super) const CONNECT_US: i64 = 8_000_000;
+/// After so long without success the next one in rank is tried as well.
+const PATIENCE_US: i64 = 1_500_000;
+/// The wait after a first failure; it doubles with each.
+const RETRY_US: i64 = 1_000_000;
+const RETRY_MAX_US: i64 = 16_000_000;
+/// The last attempts of a peer, by which late signals are known.
+const ATTEMPTS_KEPT: usize = 16;
+
+#[derive(Debug)]
+pub(super) enum Link {
+    Down,
+    Connecting { attempt: Attempt, since: MonoTime, ours: bool, patient: bool },
+    Up(Box<Live>),
+}
+
+/// Another member.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) link: Link,
+    /// Attempts of its own that are over, or that were refused.
+    over: VecDeque<Attempt>,
+    pub(super) failures: u32,
+    pub(super) retry: MonoTime,
+}
+
+impl Peer {
+    pub(super) fn new(now: MonoTime) -> Self {
+        Self { link: Link::Down, over: VecDeque::new(), failures: 0, retry: now }
+    }
+
+    pub(super) fn live(&self) -> Option<&Live> {
+        if let Link::Up(live) = &self.link { Some(live) } else { None }
+    }
+
+    pub(super) fn live_mut(&mut self) -> Option<&mut Live> {
+        if let Link::Up(live) = &mut self.link { Some(live) } else { None }
+    }
+
+    pub(super) fn attempt(&self) -> Option<Attempt> {
+        match &self.link {
+            Link::Down => None,
+            Link::Connecting { attempt, .. } => Some(*attempt),
+            Link::Up(live) => Some(live.attempt),
+        }
+    }
+
+    /// Ends the link, or the attempt at one.
+    pub(super) fn end(&mut self) {
+        if let Some(attempt) = self.attempt() {
+            self.put_behind(attempt);
+        }
+        self.link = Link::Down;
+    }
+
+    pub(super) fn put_behind(&mut self, attempt: Attempt) {
+        if self.over.len() >= ATTEMPTS_KEPT {
+            self.over.pop_front();
+        }
+        self.over.push_back(attempt);
+    }
+
+    pub(super) fn is_over(&self, attempt: Attempt) -> bool {
+        self.over.contains(&attempt)
+    }
+
+    /// An attempt came to nothing.
+    pub(super) fn fail(&mut self, now: MonoTime) {
+        self.end();
+        let wait_us = (RETRY_US << self.failures.min(10)).min(RETRY_MAX_US);
+        self.failures += 1;
+        self.retry = now + wait_us;
+    }
+
+    /// Whether it seems out of reach, so that another should be tried beside it.
+    pub(super) fn seems_gone(&self) -> bool {
+        match self.link {
+            Link::Down => self.failures > 0,
+            Link::Connecting { patient, .. } => self.failures > 0 || !patient,
+            Link::Up(_) => false,
+        }
+    }
+
+    /// When to look again: when [`Self::seems_gone`] turns true, and when the attempt is to be given up.
+    pub(super) fn timeout(&self) -> Option<MonoTime> {
+        let Link::Connecting { since, patient, .. } = self.link else { return None };
+        Some(if patient { since + PATIENCE_US } else { since + CONNECT_US })
+    }
+
+    /// Notes that patience has an end.
+    pub(super) fn lose_patience(&mut self, now: MonoTime) {
+        if let Link::Connecting { since, patient, .. } = &mut self.link {
+            *patient &= now - *since < PATIENCE_US;
+        }
+    }
+}
+
+/// A link that carries.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) attempt: Attempt,
+    pub(super) hello: Option<Hello>,
+    /// All who can be reached through it, as it says.
+    pub(super) members: Vec<Member>,
+    /// What it was told of those that can be reached through us, and when.
+    pub(super) told: Option<(Vec<Member>, MonoTime)>,
+    /// Whether this side needs the link.
+    pub(super) wanted: bool,
+    /// Since when neither side needs it.
+    pub(super) idle: Option<MonoTime>,
+
+    /// The last beat that was heard, and when it came.
+    pub(super) beat: Option<Beat>,
+    pub(super) heard: MonoTime,
+    pub(super) echo: Option<Echo>,
+    /// When its authority was last heard to count.
+    pub(super) counted: MonoTime,
+    /// Own questions and answers of which it is not proved that they arrived, by when they left.
+    pub(super) asks: VecDeque<MonoTime>,
+    pub(super) answers: VecDeque<MonoTime>,
+    pub(super) asked: Option<MonoTime>,
+    pub(super) asked_by_it: Option<MonoTime>,
+    /// It asks out of turn: it wants a faster pace, until then.
+    pub(super) hurried: MonoTime,
+    /// It hears us no more.
+    pub(super) deaf: bool,
+    pub(super) estimator: Estimator,
+}
+
+impl Live {
+    pub(super) fn new(attempt: Attempt, now: MonoTime) -> Self {
+        Self {
+            attempt,
+            hello: None,
+            members: Vec::new(),
+            told: None,
+            wanted: true,
+            idle: None,
+            beat: None,
+            heard: now,
+            echo: None,
+            counted: now,
+            asks: VecDeque::new(),
+            answers: VecDeque::new(),
+            asked: None,
+            asked_by_it: None,
+            hurried: now,
+            deaf: false,
+            estimator: Estimator::default(),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! That neighbours come to know the same: versions are compared with the neighbour that leads to the authority, gaps
+//! are filled both ways, and where that does not do its whole state counts.
+
+use super::Obeys;
+use crate::core::car::{Car, TimeBase};
+use crate::core::changes::{Action, ChangeId, Verdict, Versions};
+use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::convoy::Snapshot;
+use crate::core::id::DeviceId;
+use crate::core::mesh::PeerMessage;
+use crate::core::timeline::Timeline;
+
+/// Clocks that differ by less than this keep the same time line.
+pub(super) const SAME_TIME_US: i64 = 500_000;
+/// A difference from the authority's side that lasts so long is looked into,
+const DIFFERS_US: i64 = 1_000_000;
+/// and again after so long.
+const AGAIN_US: i64 = 1_000_000;
+/// Two that hear the server themselves compare notes after so long.
+const EQUALS_US: i64 = 5_000_000;
+/// Changes given or asked for at once; more are had by the whole state.
+const CHANGES_MAX: usize = 512;
+
+/// How far this car is in knowing what its authority knows.
+#[derive(Debug, Default)]
+pub(super) struct Sync {
+    /// The state was found to be the same since the authority passed.
+    agreed: bool,
+    /// Since when it has differed.
+    differs: Option<MonoTime>,
+    asked: Option<MonoTime>,
+    /// When own changes without a verdict were last sent again.
+    repeated: Option<MonoTime>,
+    /// Only the whole state will do.
+    whole: bool,
+}
+
+impl Sync {
+    /// The authority is another.
+    pub(super) fn forget(&mut self) {
+        *self = Self { whole: self.whole, ..Self::default() };
+    }
+}
+
+impl Car {
+    pub(super) fn tend_sync(&mut self, now: MonoTime) {
+        let Some(peer) = self.sync_partner() else {
+            self.mesh.sync = Sync::default();
+            return;
+        };
+        if self.repeat_due().is_some_and(|due| now >= due) {
+            self.mesh.sync.repeated = Some(now);
+            self.repeat_own();
+        }
+        let digest = self.digest();
+        let told = self.mesh.live_with(&peer).and_then(|live| live.beat.as_ref()).map(|beat| beat.digest);
+        let sync = &mut self.mesh.sync;
+        if told == Some(digest) {
+            *sync = Sync { agreed: true, repeated: sync.repeated, ..Sync::default() };
+        } else {
+            sync.differs.get_or_insert(now);
+        }
+        if self.compare_due().is_none_or(|due| now < due) {
+            return;
+        }
+        self.mesh.sync.asked = Some(now);
+        let versions = if self.mesh.sync.whole { Versions::default() } else { self.state.versions.clone() };
+        self.tell_peer(&peer, PeerMessage::Versions(versions));
+    }
+
+    pub(super) fn sync_due(&self) -> Option<MonoTime> {
+        [self.compare_due(), self.repeat_due()].into_iter().flatten().min()
+    }
+
+    /// When own changes that wait for a verdict go to the authority again.
+    fn repeat_due(&self) -> Option<MonoTime> {
+        let waiting = self.mesh.upstream().is_some() && self.own.count() > 0;
+        waiting.then(|| self.mesh.sync.repeated.map_or(MonoTime(i64::MIN), |at| at + AGAIN_US))
+    }
+
+    fn compare_due(&self) -> Option<MonoTime> {
+        let sync = &self.mesh.sync;
+        let differs = sync.differs?;
+        let (patience_us, again_us) = match self.mesh.obeys {
+            Obeys::Server => (EQUALS_US, EQUALS_US),
+            _ if sync.agreed => (DIFFERS_US, AGAIN_US),
+            _ => (0, AGAIN_US),
+        };
+        Some((differs + patience_us).max(sync.asked.map_or(differs, |asked| asked + again_us)))
+    }
+
+    /// With whom to compare: the neighbour towards the authority, once its time is ours; or, of two that both hear a
+    /// server, the other, which may hear another server.
+    fn sync_partner(&self) -> Option<DeviceId> {
+        match &self.mesh.obeys {
+            Obeys::Myself => None,
+            Obeys::Neighbour(peer) => {
+                let (map, _) = self.mesh.live_with(peer)?.beat.as_ref()?.clock?;
+                let error_us = self.mesh.live_with(peer)?.estimator.estimate().map(|estimate| {
+                    let at = estimate.map.mono0;
+                    (estimate.map.convoy(at) - self.convoy_now(at)).abs()
+                });
+                let same = self.base == TimeBase::Convoy && error_us.is_some_and(|us| us <= SAME_TIME_US);
+                (same && map.convoy0 >= ConvoyTime(0)).then(|| peer.clone())
+            }
+            Obeys::Server => {
+                let others = self.mesh.live().filter(|(device, live)| {
+                    let route = live.beat.as_ref().map(|beat| &beat.route);
+                    *device > self.me.device() && route.is_some_and(|route| route.path.len() == 1)
+                });
+                others.map(|(device, _)| device.clone()).next()
+            }
+        }
+    }
+
+    /// A neighbour says what it knows.
+    pub(super) fn handle_versions(&mut self, from: &DeviceId, versions: &Versions, now: MonoTime) {
+        let is_follower = self.followers().any(|(device, _)| device == from);
+        let lacking = self.state.versions.beyond(versions, CHANGES_MAX);
+        let extra = versions.beyond(&self.state.versions, CHANGES_MAX);
+        let changes: Vec<_> = lacking.iter().filter_map(|id| self.mesh.log.good(id)).cloned().collect();
+        let fills_all = changes.len() == lacking.len() && lacking.len() < CHANGES_MAX;
+        let same = lacking.is_empty() && extra.is_empty();
+        if is_follower && (versions.count() == 0 || !fills_all || same) {
+            self.tell_peer(from, PeerMessage::State(Box::new(self.state.clone())));
+        } else {
+            for change in changes {
+                self.tell_peer(from, PeerMessage::Change { change: Box::new(change), hops: 0 });
+            }
+        }
+        self.ask_for(from, extra, now);
+    }
+
+    /// Asks for what a neighbour knows and this car does not, but for what was refused.
+    fn ask_for(&mut self, from: &DeviceId, extra: Vec<ChangeId>, _now: MonoTime) {
+        let mut want = Vec::new();
+        let mut refused_any = false;
+        for id in extra {
+            match self.mesh.log.get(&id).and_then(|logged| logged.refused.clone()) {
+                Some(reason) => {
+                    refused_any = true;
+                    self.tell_peer(from, PeerMessage::Verdict { change: id, verdict: Verdict::Refused { reason } });
+                }
+                None => want.push(id),
+            }
+        }
+        if refused_any {
+            self.tell_peer(from, PeerMessage::State(Box::new(self.state.clone())));
+        }
+        if !want.is_empty() {
+            self.tell_peer(from, PeerMessage::Want(want));
+        }
+    }
+
+    /// A neighbour asks for changes.
+    pub(super) fn handle_want(&mut self, from: &DeviceId, wanted: &[ChangeId]) {
+        for id in wanted.iter().take(CHANGES_MAX) {
+            match self.mesh.log.good(id) {
+                Some(change) => {
+                    let change = Box::new(change.clone());
+                    self.tell_peer(from, PeerMessage::Change { change, hops: 0 });
+                }
+                // It cannot be had from here: their state is to count.
+                None if self.mesh.upstream() == Some(from) => self.mesh.sync.whole = true,
+                None => {}
+            }
+        }
+    }
+
+    /// The authority's whole state counts; what it has not been told yet counts on top of it.
+    pub(super) fn handle_peer_state(&mut self, from: &DeviceId, snapshot: Snapshot, now: MonoTime) {
+        if self.mesh.upstream() != Some(from) || self.sync_partner().is_none() {
+            return;
+        }
+        self.mesh.sync.whole = false;
+        self.take_over(snapshot, now);
+    }
+
+    /// On top of a state that was taken over: the changes of late that it lacks, whoever made them.
+    pub(in crate::core::car) fn replay_log(&mut self, now: MonoTime) {
+        let lacking: Vec<_> = self
+            .mesh
+            .log
+            .iter()
+            .filter(|logged| logged.refused.is_none() && !self.state.versions.knows(&logged.change.id))
+            .map(|logged| logged.change.clone())
+            .collect();
+        for change in lacking {
+            let made_alone = self.base == TimeBase::Own && change.action.anchor().is_some();
+            if !made_alone {
+                let _ = self.apply(&change, now);
+            }
+        }
+    }
+
+    /// The convoy's time is another than the one kept here: what was played by that one means nothing any more.
+    pub(super) fn leave_own_time(&mut self) {
+        let is_playback = |action: &Action| {
+            action.anchor().is_some() || matches!(action, Action::TakeControl | Action::ReleaseControl)
+        };
+        let own = self.own.stored_changes();
+        for change in own.iter().filter(|change| is_playback(&change.action)) {
+            self.settle(&change.id, Verdict::Superseded { reason: "it was played by another convoy's clock".into() });
+        }
+        self.mesh.log.retain(|logged| !is_playback(&logged.change.action));
+        self.state.timeline = Timeline::default();
+        (self.state.controller, self.state.controlled) = (None, None);
+        self.mesh.sync.whole = true;
+    }
+}

@@ -1,0 +1,122 @@
+//! Signals on their way between two members that have no link yet: over every way there is, and each counts once.
+
+use super::PEERS_MAX;
+use super::peer::Link;
+use crate::core::car::Car;
+use crate::core::clock::MonoTime;
+use crate::core::id::DeviceId;
+use crate::core::io::{Dialect, Output, ServerCommand};
+use crate::core::mesh::{HOPS_MAX, LanCommand, MeshCommand, PeerMessage, Signal, SignalKind, SignedSignal};
+use crate::core::signature::check_signal;
+use std::collections::VecDeque;
+
+/// Signals that are remembered as seen.
+const SEEN_MAX: usize = 512;
+/// Longest SDP or candidate, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1_024;
+
+/// Signatures of the signals seen last: whatever came by two ways is one.
+#[derive(Debug, Default)]
+pub(super) struct Relayed(VecDeque<String>);
+
+impl Relayed {
+    /// Notes a signal; false when it was seen before.
+    fn note(&mut self, signed: &SignedSignal) -> bool {
+        if self.0.contains(&signed.signature) {
+            return false;
+        }
+        if self.0.len() >= SEEN_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(signed.signature.clone());
+        true
+    }
+}
+
+impl Car {
+    /// Sends what our side of a link wants the other side to know.
+    pub(super) fn send_signal(&mut self, to: DeviceId, signal: Signal) {
+        let current = self.mesh.peers.get(&to).and_then(super::Peer::attempt);
+        let Some(convoy) = self.convoy.clone().filter(|_| current == Some(signal.attempt)) else { return };
+        let signed = self.me.key.sign_signal(to, signal, convoy);
+        self.mesh.relayed.note(&signed);
+        if self.is_joined_to_server() {
+            self.outputs.push_back(Output::Server(ServerCommand::Signal(Box::new(signed.clone()))));
+        }
+        if self.mesh.found.contains(&signed.to) {
+            self.outputs.push_back(Output::Lan(LanCommand::Signal(Box::new(signed.clone()))));
+        }
+        self.relay_signal(signed, 0, None);
+    }
+
+    /// A signal has come by some way, over `hops` links.
+    pub(in crate::core::car) fn handle_signal(
+        &mut self,
+        signed: SignedSignal,
+        hops: usize,
+        from: Option<&DeviceId>,
+        now: MonoTime,
+    ) {
+        let ours = self.meshes() && self.convoy.as_ref() == Some(&signed.convoy);
+        if !ours || signed.signal.body.len() > BODY_BYTES_MAX || signed.from == *self.me.device() {
+            return;
+        }
+        if check_signal(&signed).is_err() || !self.mesh.relayed.note(&signed) {
+            return;
+        }
+        if signed.to == *self.me.device() {
+            self.take_signal(signed.from, signed.signal, now);
+        } else {
+            self.relay_signal(signed, hops + 1, from);
+        }
+    }
+
+    fn relay_signal(&mut self, signed: SignedSignal, hops: usize, from: Option<&DeviceId>) {
+        if hops >= HOPS_MAX {
+            return;
+        }
+        let to: Vec<DeviceId> = match self.mesh.live_with(&signed.to) {
+            Some(_) => vec![signed.to.clone()],
+            None => self.mesh.live().map(|(device, _)| device).filter(|d| Some(*d) != from).cloned().collect(),
+        };
+        self.tell_peers(to, PeerMessage::Signal { signal: Box::new(signed), hops });
+    }
+
+    fn take_signal(&mut self, from: DeviceId, signal: Signal, now: MonoTime) {
+        if signal.kind == SignalKind::Offer {
+            if !self.accepts_offer(&from, &signal, now) {
+                return;
+            }
+        } else if self.mesh.peers.get(&from).and_then(super::Peer::attempt) != Some(signal.attempt) {
+            return;
+        }
+        self.outputs.push_back(Output::Mesh(MeshCommand::Signal { from, signal }));
+    }
+
+    /// Whether an offer begins a link. Of two that cross, the lower device id's stands; one that comes while there is a
+    /// link says that the other side has none.
+    fn accepts_offer(&mut self, from: &DeviceId, signal: &Signal, now: MonoTime) -> bool {
+        let is_lower = from < self.me.device();
+        let links = self.mesh.peers.values().filter(|peer| !matches!(peer.link, Link::Down)).count();
+        let Some(peer) = self.peer_mut(from, now) else { return false };
+        let crosses = matches!(peer.link, Link::Connecting { ours: true, .. });
+        if peer.is_over(signal.attempt) || peer.attempt() == Some(signal.attempt) || links >= PEERS_MAX {
+            return false;
+        }
+        if crosses && !is_lower {
+            peer.put_behind(signal.attempt);
+            return false;
+        }
+        let had_one = peer.attempt().is_some();
+        peer.end();
+        peer.link = Link::Connecting { attempt: signal.attempt, since: now, ours: false, patient: true };
+        if had_one {
+            self.outputs.push_back(Output::Mesh(MeshCommand::Close { peer: from.clone() }));
+        }
+        true
+    }
+
+    pub(in crate::core::car) fn is_joined_to_server(&self) -> bool {
+        matches!(self.link, crate::core::car::Link::Joined(Dialect::Jamz | Dialect::Backend))
+    }
+}

@@ -1,0 +1,63 @@
+//! Who has authority: terms, as in Raft but without a quorum, because half a convoy must keep working; and who is the
+//! hub.
+
+mod choice;
+#[cfg(test)]
+mod tests;
+
+pub use choice::{Choice, Heard, choose};
+
+use super::id::{DeviceId, UserId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Counts the passings of authority; of two authorities that meet, the one of the higher term leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Term(pub u64);
+
+impl Term {
+    /// The one after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// What a member brings to be the hub: the DJ's car first, then mains before battery, then the user's "highest userId",
+/// by bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    pub dj: bool,
+    pub mains: bool,
+    /// None when it is not known (yet).
+    pub user: Option<UserId>,
+    pub device: DeviceId,
+}
+
+/// The hub and the standby.
+const HUBS: usize = 2;
+
+/// Whom `me` should have a link with so that all meet at the hub, or at the standby: the first two by rank of those
+/// that can be reached. Who ranks above them and `fails` is tried all the same.
+#[must_use]
+pub fn hubs(members: &[Rank], me: &DeviceId, fails: impl Fn(&DeviceId) -> bool) -> BTreeSet<DeviceId> {
+    let mut ranked: Vec<&Rank> = members.iter().collect();
+    ranked.sort_unstable_by(|a, b| b.cmp(a));
+    let mut places = HUBS;
+    let mut chosen = BTreeSet::new();
+    for rank in ranked {
+        if places == 0 {
+            break;
+        }
+        if rank.device == *me {
+            places -= 1;
+            continue;
+        }
+        chosen.insert(rank.device.clone());
+        if !fails(&rank.device) {
+            places -= 1;
+        }
+    }
+    chosen
+}
