@@ -7,5 +7,19 @@
 mod cars;
 #[path = "tier_mesh/carrying.rs"]
 mod carrying;
+#[path = "tier_mesh/figures.rs"]
+mod figures;
+#[path = "tier_mesh/hostile.rs"]
+mod hostile;
+#[path = "tier_mesh/life.rs"]
+mod life;
 #[path = "support/mesh_messages.rs"]
 mod messages;
+#[path = "support/namespaces.rs"]
+mod namespaces;
+#[path = "support/mesh_process.rs"]
+mod process;
+#[path = "support/mesh_raw.rs"]
+mod raw;
+#[path = "tier_mesh/road.rs"]
+mod road;

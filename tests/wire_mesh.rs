@@ -10,8 +10,8 @@ use jamz::core::clock::ConvoyTime;
 use jamz::core::mesh::PeerMessage;
 use jamz::core::signature::check_change;
 use jamz::core::timeline::Anchor;
-use jamz::wire::mesh::{EncodeError, FRAME_BYTES_MAX, FrameError, decode, encode};
-use messages::{changes, convoy, every_kind, key, state};
+use jamz::wire::mesh::{EncodeError, FRAME_BYTES_MAX, FrameError, decode, decode_beat, encode};
+use messages::{beat, changes, convoy, every_kind, key, state};
 use serde_json::{Value, json};
 
 fn sent(change: &Change) -> Change {
@@ -28,6 +28,14 @@ fn every_kind_of_message_comes_back_as_it_was() {
         let text = encode(&message).unwrap();
         assert_eq!(decode(text.as_bytes()).as_ref(), Ok(&message), "{text}");
     }
+}
+
+#[test]
+fn a_beat_has_a_channel_of_its_own() {
+    let beat = beat(5);
+    let text = encode(&PeerMessage::Beat(Box::new(beat.clone()))).unwrap();
+    assert_eq!(decode_beat(text.as_bytes()), Ok(beat));
+    assert_eq!(decode(text.as_bytes()), Err(FrameError::UnknownType));
 }
 
 #[test]

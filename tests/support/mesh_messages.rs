@@ -5,7 +5,7 @@ use jamz::core::changes::{Action, Change, ChangeId, Hlc, Verdict, Versions};
 use jamz::core::clock::{ClockMap, ConvoyTime, MonoTime};
 use jamz::core::convoy::Snapshot;
 use jamz::core::election::Term;
-use jamz::core::id::{ConvoyId, DeviceId, EntryId, TrackId, UserId};
+use jamz::core::id::{ConvoyId, EntryId, TrackId, UserId};
 use jamz::core::mesh::{
     Attempt, Beat, Claim, Echo, Hello, PeerMessage, Route, Signal, SignalKind, SignedSignal, Source,
 };
@@ -144,7 +144,9 @@ pub(crate) fn signal() -> SignedSignal {
 pub(crate) fn every_kind() -> Vec<PeerMessage> {
     let id = |sequence| ChangeId { device: key(1).device().clone(), sequence };
     let mut versions = Versions::default();
-    [1, 2, 3, 7, 9].map(|n| versions.insert(&id(n)));
+    for n in [1, 2, 3, 7, 9] {
+        versions.insert(&id(n));
+    }
     let member = |n: u8| Member {
         device: key(n).device().to_string(),
         user: "Жанна".into(),

@@ -1,7 +1,6 @@
 //! What tier 2 is told: where its identity is kept, and which servers help it through NATs.
 
 use super::ice;
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Where the identity is kept, and which servers help.
@@ -13,8 +12,7 @@ pub struct Config {
 }
 
 /// Servers for links through NATs. None is needed within one network.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IceConfig {
     /// `stun:host[:port]`.
     pub stun: Vec<String>,
@@ -31,7 +29,7 @@ pub struct IceConfig {
 pub enum MeshError {
     #[error("the DTLS certificate {path}: {problem}")]
     Certificate { path: String, problem: String },
-    #[error("`{key}` under [mesh.ice]: {problem}")]
+    #[error("`{key}` under [mesh]: {problem}")]
     Ice { key: &'static str, problem: String },
 }
 

@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(read("turn:10.0.0.1:99?transport=udp"), Ok(("10.0.0.1".into(), 99)));
         assert_eq!(read("turn:[fd00::1]:99"), Ok(("fd00::1".into(), 99)));
         for wrong in ["turns:x", "turn:", "stun:x", "turn:x:y", "turn:x?transport=tcp", "turn:a b", "turn:[::1]9"] {
-            assert!(read(wrong).unwrap_err().starts_with("`turn` under [mesh.ice]: "), "{wrong}");
+            assert!(read(wrong).unwrap_err().starts_with("`turn` under [mesh]: "), "{wrong}");
         }
     }
 

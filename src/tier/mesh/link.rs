@@ -2,7 +2,7 @@
 
 use super::connection::{CHANNELS, Connection, Maker, TOLD_MAX, Told};
 use super::inbox::{HEARD_MAX, Heard, Reader};
-use super::outbox::Outbox;
+use super::outbox::{Gone, Outbox};
 use crate::core::clock::Monotonic;
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Attempt, Beat, MeshEvent, Signal, SignalKind};
@@ -160,6 +160,7 @@ impl<'a> Session<'a> {
     /// Carries until the link ends.
     async fn carry(&mut self) -> Ended {
         let mut outbox = Outbox::new(&self.connection);
+        let gone = || Ended::Lost("the connection was closed".into());
         loop {
             let done = tokio::select! {
                 order = self.link.orders.recv() => match order {
@@ -178,9 +179,10 @@ impl<'a> Session<'a> {
                 },
                 told = self.told.recv() => self.take_told(told).await,
                 heard = self.heard.recv() => self.take_heard(heard).await,
-                sent = outbox.send_next(), if !outbox.is_empty() => {
-                    sent.map_err(|_| Ended::Lost("the channel is gone".into()))
-                }
+                ready = outbox.ready() => match ready {
+                    Ok(queue) => outbox.send(queue).await.map_err(|Gone| gone()),
+                    Err(Gone) => Err(gone()),
+                },
             };
             if let Err(ended) = done {
                 return ended;

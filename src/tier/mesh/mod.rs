@@ -30,10 +30,6 @@ const COMMANDS_MAX: usize = 1_024;
 /// How long closing may take.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// What keeps the crates below from logging people's addresses, and a warning five times a second: part of the default
-/// filter of whoever runs the mesh.
-pub const LOG_FILTER: &str = "rtc=off,webrtc=off";
-
 /// A handle to all links; dropping it ends them.
 #[derive(Debug)]
 pub struct MeshLinks {

@@ -27,6 +27,13 @@ pub(super) struct Stuck;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gone;
 
+/// What waits, by how much it hurries.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Queue {
+    Controls,
+    Contents,
+}
+
 pub(super) struct Outbox {
     control: Arc<dyn DataChannel>,
     clock: Arc<dyn DataChannel>,
@@ -78,20 +85,24 @@ impl Outbox {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.controls.is_empty() && self.contents.is_empty()
+    /// Waits until one of the queues can go on: which. Never ends while both are empty.
+    pub(super) async fn ready(&self) -> Result<Queue, Gone> {
+        let (has_control, has_content) = (!self.controls.is_empty(), !self.contents.is_empty());
+        let ready = tokio::select! {
+            biased;
+            room = self.control.writable(), if has_control => room.map(|()| Queue::Controls),
+            room = self.content.writable(), if has_content => room.map(|()| Queue::Contents),
+            else => std::future::pending().await,
+        };
+        ready.map_err(|_| Gone)
     }
 
-    /// Waits until something that waits can be sent, and sends it. Dropping the wait loses nothing that it has not sent.
-    pub(super) async fn send_next(&mut self) -> Result<(), Gone> {
-        let (has_control, has_content) = (!self.controls.is_empty(), !self.contents.is_empty());
-        let is_control = tokio::select! {
-            biased;
-            room = self.control.writable(), if has_control => room.map(|()| true),
-            room = self.content.writable(), if has_content => room.map(|()| false),
-            else => return Ok(()),
-        };
-        if is_control.map_err(|_| Gone)? { self.send_control().await } else { self.send_chunk().await }
+    /// Sends the first frame of a queue that is ready. Given up half-way it might send twice, so it is to be awaited.
+    pub(super) async fn send(&mut self, queue: Queue) -> Result<(), Gone> {
+        match queue {
+            Queue::Controls => self.send_control().await,
+            Queue::Contents => self.send_chunk().await,
+        }
     }
 
     /// Sends the controls that wait, and sees them off.

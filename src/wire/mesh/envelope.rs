@@ -2,7 +2,7 @@
 
 use super::change::{self, Body, Control, Edit, Playback, Said};
 use super::{EncodeError, FrameError, MESSAGE_BYTES_MAX, at_most, depth, exact, exact_unsigned, read, write};
-use crate::core::changes::{Action, ChangeId, Verdict, Versions};
+use crate::core::changes::{Action, ChangeId, Stamp, Verdict, Versions};
 use crate::core::clock::ConvoyTime;
 use crate::core::convoy::Snapshot;
 use crate::core::id::DeviceId;
@@ -281,13 +281,19 @@ fn checked_state(snapshot: Box<Snapshot>) -> Result<Box<Snapshot>, FrameError> {
     for stamped in snapshot.timeline.from(ConvoyTime(i64::MIN)) {
         change::check_span("a position", stamped.anchor.position_us)?;
         exact("a control's time", stamped.anchor.at.0)?;
-        exact("a change's time", stamped.stamp.hlc.time_us)?;
+        check_stamp(&stamped.stamp)?;
     }
+    snapshot.controlled.as_ref().map_or(Ok(()), check_stamp)?;
     at_most("entries", snapshot.playlist.len(), ENTRIES_MAX)?;
     for (_, track) in snapshot.playlist.entries() {
         change::check_span("a track's length", track.duration_us.unwrap_or(0))?;
     }
     Ok(snapshot)
+}
+
+fn check_stamp(stamp: &Stamp) -> Result<(), FrameError> {
+    exact_unsigned("a term", stamp.term.0)?;
+    exact("a change's time", stamp.hlc.time_us).map(drop)
 }
 
 fn checked_members(members: Vec<Member>) -> Result<Vec<Member>, FrameError> {
