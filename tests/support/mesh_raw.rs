@@ -83,12 +83,18 @@ impl Raw {
             }
         };
         tokio::pin!(opened);
-        loop {
+        // A link needs three channels to come up.
+        let (mut is_open, mut is_up) = (false, self.channels.len() != 3);
+        while !(is_open && is_up) {
             let event = tokio::select! {
-                () = &mut opened => return None,
+                () = &mut opened, if !is_open => {
+                    is_open = true;
+                    continue;
+                }
                 event = car.next() => event,
             };
             match event {
+                MeshEvent::Up { .. } => is_up = true,
                 MeshEvent::Signal { signal, .. } if signal.kind == SignalKind::Answer => {
                     let answer = RTCSessionDescription::answer(signal.body).unwrap();
                     self.connection.set_remote_description(answer).await.unwrap();
@@ -98,9 +104,10 @@ impl Raw {
                     let _ = self.connection.add_ice_candidate(candidate).await;
                 }
                 MeshEvent::Down { reason, .. } => return Some(reason),
-                _ => {}
+                MeshEvent::Message { .. } => panic!("a message already"),
             }
         }
+        None
     }
 
     pub(crate) async fn send(&self, channel: usize, frame: &[u8]) -> bool {

@@ -22,7 +22,7 @@ impl Namespace {
         let name = format!("jamz{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         ip(&format!("netns add {name}"));
         let namespace = Self(name);
-        namespace.ip("link set lo up");
+        namespace.ip("link set dev lo up");
         namespace
     }
 
@@ -40,7 +40,7 @@ impl Namespace {
             if let Some(address) = address {
                 namespace.ip(&format!("addr add {address} dev {device}"));
             }
-            namespace.ip(&format!("link set {device} up"));
+            namespace.ip(&format!("link set dev {device} up"));
         }
     }
 

@@ -58,7 +58,7 @@ async fn an_address_that_changes_costs_one_new_attempt() {
     assert!(hears(&mut one, &mut two, 2).await && hears(&mut two, &mut one, 3).await);
     // A second network comes, the first one goes.
     a.join(("usb", Some("10.71.0.1/24")), &b, ("usb", Some("10.71.0.2/24")));
-    a.ip("link set lan down");
+    a.ip("link set dev lan down");
     assert!(!hears(&mut one, &mut two, 4).await);
     link(&mut two, &mut one, 3).await.unwrap();
     assert!(hears(&mut one, &mut two, 5).await && hears(&mut two, &mut one, 6).await);
@@ -74,11 +74,11 @@ async fn a_path_that_goes_silent_is_given_up_for_a_new_one_without_waiting() {
     a.join(("lan", Some("10.70.0.1/24")), &b, ("lan", Some("10.70.0.2/24")));
     let (mut one, mut two) = cars(folder.path(), [&a, &b], &IceConfig::default());
     link(&mut one, &mut two, 1).await.unwrap();
-    a.ip("link set lan down");
+    a.ip("link set dev lan down");
     for count in 0..5 {
         assert!(!hears(&mut one, &mut two, count).await);
     }
-    a.ip("link set lan up");
+    a.ip("link set dev lan up");
     // What a core does: it lets go of the old link, and makes a new one.
     one.tell(&Tell::Close(two.device.clone())).await;
     link(&mut one, &mut two, 2).await.unwrap();

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::peer_connection::{RTCIceCandidateInit, RTCSessionDescription};
 
 /// A link that has not come up by then will not; one over a relay takes 5 s.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a link stays open beside the attempt that replaces it.
+const REPLACED_STAYS: Duration = Duration::from_secs(1);
 /// Candidates that wait for the other side's description.
 const EARLY_MAX: usize = 64;
 /// Longest SDP or candidate, in bytes.
@@ -30,6 +32,8 @@ pub(super) enum Order {
     Beat(Box<Beat>),
     /// An encoded message.
     Text(Arc<str>),
+    /// Another attempt takes its place.
+    Replaced,
 }
 
 /// Which side of the attempt this is.
@@ -54,6 +58,8 @@ pub(super) struct Link {
 pub(super) enum Ended {
     /// It was to.
     Asked,
+    /// Another attempt takes its place.
+    Replaced,
     Lost(String),
 }
 
@@ -104,6 +110,10 @@ impl Link {
             Ok(Err(ended)) => ended,
             Err(_) => Ended::Lost(format!("it did not come up within {} s", CONNECT_DEADLINE.as_secs())),
         };
+        if matches!(ended, Ended::Replaced) {
+            // The peer is to hear of the new attempt before it sees the old one end.
+            sleep(REPLACED_STAYS).await;
+        }
         drop(session);
         if let Err(error) = peer_connection.close().await {
             tracing::debug!(%error, "a connection does not close");
@@ -148,6 +158,7 @@ impl<'a> Session<'a> {
                     Some(Order::Signal(signal)) => self.take_signal(signal).await?,
                     // There is no link yet.
                     Some(Order::Beat(_) | Order::Text(_)) => {}
+                    Some(Order::Replaced) => return Err(Ended::Replaced),
                     None => return Err(Ended::Asked),
                 },
                 told = self.told.recv() => self.take_told(told).await?,
@@ -172,6 +183,7 @@ impl<'a> Session<'a> {
                     Some(Order::Text(text)) => outbox
                         .push(text)
                         .map_err(|_| Ended::Lost("it does not take what it is sent".into())),
+                    Some(Order::Replaced) => Err(Ended::Replaced),
                     None => {
                         outbox.flush().await;
                         Err(Ended::Asked)

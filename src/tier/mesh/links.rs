@@ -77,8 +77,12 @@ impl Links {
     /// Begins an attempt; one that exists is given up for it.
     async fn begin(&mut self, peer: DeviceId, attempt: Attempt, role: Role) {
         self.links.retain(|_, handle| !handle.orders.is_closed());
-        self.links.remove(&peer);
-        if self.links.len() >= LINKS_MAX {
+        if let Some(handle) = self.links.remove(&peer) {
+            // Without room for it, the link ends at once.
+            let _ = handle.orders.try_send(Order::Replaced);
+        }
+        // Those that were replaced a moment ago still end, and may not pile up either.
+        if self.links.len() >= LINKS_MAX || self.tasks.len() >= 2 * LINKS_MAX {
             let reason = format!("this car has {LINKS_MAX} links, and takes no more");
             return self.tell(MeshEvent::Down { peer, attempt, reason }).await;
         }
