@@ -213,6 +213,13 @@ impl Versions {
         self.0.contains_key(device)
     }
 
+    /// The highest number known of anyone.
+    #[must_use]
+    pub fn highest(&self) -> u64 {
+        let last = |known: &Known| known.ahead.last().copied().unwrap_or(0).max(known.contiguous);
+        self.0.values().map(last).max().unwrap_or(0)
+    }
+
     /// How many changes are known of all authors together.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -27,10 +27,12 @@ pub struct Args {
     #[arg(long, value_name = "BUS")]
     bus: Option<String>,
     /// What to log, as in RUST_LOG (which overrides it).
-    #[arg(long, value_name = "FILTER", default_value = "warn,jamz=info")]
+    #[arg(long, value_name = "FILTER", default_value = LOG_FILTER)]
     log: String,
 }
 
+/// The crates below the mesh log people's addresses, and a warning five times a second where there is no path.
+const LOG_FILTER: &str = "warn,jamz=info,rtc=off,webrtc=off";
 /// As sysexits.h has it: the configuration is wrong.
 const EX_CONFIG: u8 = 78;
 

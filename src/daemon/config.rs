@@ -15,6 +15,7 @@ pub struct Config {
     pub car: Car,
     pub convoy: Convoy,
     pub server: tier::server::Config,
+    pub mesh: Mesh,
     pub audio: audio::Config,
     pub library: LibraryConfig,
     pub cache: CacheConfig,
@@ -36,6 +37,40 @@ pub struct Car {
 pub struct Convoy {
     /// Joined at every start; without it, the one that was last joined.
     pub id: Option<ConvoyId>,
+}
+
+/// Links between the cars, for when the server cannot be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mesh {
+    /// Whether this car links with others at all.
+    pub enabled: bool,
+    /// `stun:host[:port]`.
+    pub stun: Vec<String>,
+    /// `turn:host[:port]`, over UDP.
+    pub turn: Vec<String>,
+    /// User name and password for the TURN servers, in two lines. Nobody else may read it (mode 0600).
+    pub turn_credentials_file: Option<PathBuf>,
+    /// Never shows this car's addresses to others: everything goes over a TURN server.
+    pub relay_only: bool,
+}
+
+impl Default for Mesh {
+    fn default() -> Self {
+        Self { enabled: true, stun: Vec::new(), turn: Vec::new(), turn_credentials_file: None, relay_only: false }
+    }
+}
+
+impl Mesh {
+    /// The servers that help links through NATs.
+    pub(super) fn ice(&self) -> tier::mesh::IceConfig {
+        tier::mesh::IceConfig {
+            stun: self.stun.clone(),
+            turn: self.turn.clone(),
+            turn_credentials_file: self.turn_credentials_file.clone(),
+            relay_only: self.relay_only,
+        }
+    }
 }
 
 /// Where the daemon keeps its things.
@@ -95,6 +130,7 @@ impl Config {
         let fault = |section, problem: String| Fault { section, problem };
         self.audio.check().map_err(|error| fault("audio", error.to_string()))?;
         self.server.check().map_err(|error| fault("server", error.to_string()))?;
+        self.mesh.ice().check().map_err(|error| fault("mesh", error.to_string()))?;
         Ok(())
     }
 }

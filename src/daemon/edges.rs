@@ -5,11 +5,13 @@ use crate::audio::Audio;
 use crate::core::clock::Monotonic;
 use crate::core::id::DeviceId;
 use crate::core::io::{Input, Notice, Output, RequestId, ServerEvent};
+use crate::core::mesh::MeshEvent;
 use crate::core::request::{Done, Refusal};
 use crate::host::{self, MonotonicClock};
 use crate::store::cache::Patience;
 use crate::store::tracks::{Tracks, TracksConfig};
 use crate::store::{Hooks, Loaded, Store, Write};
+use crate::tier::mesh::{self, MeshLinks};
 use crate::tier::server::ServerLink;
 use anyhow::Context;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub(super) struct Edges {
     /// For what is looked up off the loop before the core may have it.
     pub(super) inputs: mpsc::Sender<Input>,
     server: Option<ServerLink>,
+    mesh: Option<MeshLinks>,
     boot_id: Option<String>,
 }
 
@@ -35,6 +38,7 @@ pub(super) struct Edges {
 pub(super) struct Inbox {
     pub(super) inputs: mpsc::Receiver<Input>,
     pub(super) server: mpsc::Receiver<ServerEvent>,
+    pub(super) mesh: mpsc::Receiver<MeshEvent>,
 }
 
 /// What an output left to the loop itself.
@@ -56,7 +60,8 @@ impl Edges {
     pub(super) fn start(config: &Config) -> anyhow::Result<(Self, Inbox, Loaded, DeviceId)> {
         let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
-        let (events, server_inbox) = mpsc::channel(INPUTS_MAX);
+        let (server_events, server_inbox) = mpsc::channel(INPUTS_MAX);
+        let (mesh_events, mesh_inbox) = mpsc::channel(INPUTS_MAX);
         let (store, loaded) = Store::open(&config.paths.state, hooks(&clock, &inputs)).context("the state folder")?;
         if let Some(path) = &loaded.set_aside {
             tracing::error!(path = %path.display(), "the database was damaged; it was moved aside and a fresh one \
@@ -69,13 +74,14 @@ impl Edges {
         let tracks = start_tracks(config, &clock, &inputs)?;
         let audio = start_audio(config, &clock, &inputs)?;
         let server = match &config.server.url {
-            Some(_) => Some(ServerLink::start(config.server.clone(), clock, events)?),
+            Some(_) => Some(ServerLink::start(config.server.clone(), clock.clone(), server_events)?),
             None => None,
         };
+        let mesh = start_mesh(config, clock, mesh_events)?;
         let notices = broadcast::channel(NOTICES_MAX).0;
         let boot_id = host::boot_id();
-        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, boot_id };
-        Ok((edges, Inbox { inputs: inbox, server: server_inbox }, loaded, device))
+        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, mesh, boot_id };
+        Ok((edges, Inbox { inputs: inbox, server: server_inbox, mesh: mesh_inbox }, loaded, device))
     }
 
     pub(super) fn boot_id(&self) -> Option<&str> {
@@ -101,7 +107,12 @@ impl Edges {
                     server.send(command);
                 }
             }
-            Output::Mesh(_) | Output::Lan(_) => {}
+            Output::Mesh(command) => {
+                if let Some(mesh) = &self.mesh {
+                    mesh.send(command);
+                }
+            }
+            Output::Lan(_) => {}
             Output::Audio(command) => self.audio.send(command),
             Output::Resolve(track) => {
                 if let Err(event) = self.tracks.resolve(*track) {
@@ -128,6 +139,9 @@ impl Edges {
     pub(super) async fn close(self) {
         if let Some(server) = self.server {
             server.close().await;
+        }
+        if let Some(mesh) = self.mesh {
+            mesh.close().await;
         }
         drop(self.audio);
         drop(self.tracks);
@@ -169,4 +183,16 @@ fn start_audio(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sende
     let events = inputs.clone();
     let report = Box::new(move |status| drop(events.try_send(Input::Audio(status))));
     Ok(Audio::start(&config.audio, clock.clone(), report)?)
+}
+
+fn start_mesh(
+    config: &Config,
+    clock: Arc<dyn Monotonic>,
+    events: mpsc::Sender<MeshEvent>,
+) -> anyhow::Result<Option<MeshLinks>> {
+    if !config.mesh.enabled {
+        return Ok(None);
+    }
+    let settings = mesh::Config { certificate_file: config.paths.state.join("mesh.pem"), ice: config.mesh.ice() };
+    Ok(Some(MeshLinks::start(settings, clock, events)?))
 }

@@ -1,0 +1,215 @@
+//! A change in the form of the user's section 2.1: seconds, track ids, who controls; and all that its signature covers.
+//!
+//! `timestamp`, `controllerId` and `track` follow from the rest. They are for whoever reads only that section, and are
+//! not read back: what counts is what is signed.
+
+use super::{EncodeError, FrameError, exact, exact_unsigned};
+use crate::core::changes::{Action, Change, ChangeId, Hlc};
+use crate::core::clock::ConvoyTime;
+use crate::core::election::Term;
+use crate::core::id::{DeviceId, EntryId, TrackId, UserId};
+use crate::core::mesh::HOPS_MAX;
+use crate::core::order::OrderKey;
+use crate::core::playlist::Track;
+use crate::core::timeline::Anchor;
+use serde::{Deserialize, Serialize};
+
+/// Longest signature, in bytes of its base64: Ed25519 has 88.
+const SIGNATURE_BYTES_MAX: usize = 128;
+/// Farthest position, in seconds, that is told to the microsecond.
+const POSITION_S_MAX: f64 = 1e9;
+
+/// `data` of `music-control`: a control of playback, with the anchor that it leads to.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Playback {
+    /// Seconds of the track.
+    position: f64,
+    track_id: Option<TrackId>,
+    #[serde(skip_deserializing)]
+    track: Option<TrackName>,
+    #[serde(skip_deserializing)]
+    controller_id: Option<DeviceId>,
+    entry: Option<EntryId>,
+    /// The convoy time, in microseconds, from which it holds.
+    at: ConvoyTime,
+    playing: bool,
+    #[serde(flatten)]
+    made: Made,
+}
+
+#[derive(Serialize)]
+struct TrackName {
+    id: TrackId,
+}
+
+/// `data` of `playlist`: an edit of one entry.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Edit {
+    entry: EntryId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    track: Option<Track>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<OrderKey>,
+    #[serde(flatten)]
+    made: Made,
+}
+
+/// `data` of `control`: who is the DJ.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Control {
+    #[serde(flatten)]
+    made: Made,
+}
+
+/// What every change has.
+#[derive(Serialize, Deserialize)]
+struct Made {
+    /// Milliseconds of convoy time.
+    #[serde(skip_deserializing)]
+    timestamp: i64,
+    /// The user, where one is known.
+    from: Option<UserId>,
+    device: DeviceId,
+    hlc: Hlc,
+    term: Term,
+    /// Links that it has crossed.
+    #[serde(default)]
+    hops: usize,
+}
+
+/// The three forms of a change.
+pub(super) enum Body {
+    Playback(Playback),
+    Edit(Box<Edit>),
+    Control(Control),
+}
+
+/// Writes a change.
+///
+/// # Errors
+/// [`EncodeError::Range`] when its position cannot be told in seconds to the microsecond.
+pub(super) fn body(change: &Change, hops: usize) -> Result<Body, EncodeError> {
+    let made = Made {
+        timestamp: change.hlc.time_us.div_euclid(1_000),
+        from: change.user.clone(),
+        device: change.id.device.clone(),
+        hlc: change.hlc,
+        term: change.term,
+        hops,
+    };
+    let edit = |entry: &EntryId, track: Option<&Track>, order: Option<&OrderKey>, made| {
+        Body::Edit(Box::new(Edit { entry: entry.clone(), track: track.cloned(), order: order.cloned(), made }))
+    };
+    Ok(match &change.action {
+        Action::Play { anchor }
+        | Action::Pause { anchor }
+        | Action::Seek { anchor }
+        | Action::ChangeTrack { anchor } => Body::Playback(Playback {
+            position: seconds(anchor.position_us)?,
+            track_id: anchor.track.clone(),
+            track: anchor.track.clone().map(|id| TrackName { id }),
+            controller_id: Some(change.id.device.clone()),
+            entry: anchor.entry.clone(),
+            at: anchor.at,
+            playing: anchor.playing,
+            made,
+        }),
+        Action::Add { entry, track, order } => edit(entry, Some(track), Some(order), made),
+        Action::Move { entry, order } => edit(entry, None, Some(order), made),
+        Action::Remove { entry } => edit(entry, None, None, made),
+        Action::TakeControl | Action::ReleaseControl => Body::Control(Control { made }),
+    })
+}
+
+impl Playback {
+    pub(super) fn action(self, name: &str) -> Result<(Action, Said), FrameError> {
+        let position_us = microseconds(self.position).ok_or(FrameError::Range { what: "a position" })?;
+        exact("a control's time", self.at.0)?;
+        let anchor =
+            Anchor { entry: self.entry, track: self.track_id, position_us, at: self.at, playing: self.playing };
+        let action = match name {
+            "play" => Action::Play { anchor },
+            "pause" => Action::Pause { anchor },
+            "seek" => Action::Seek { anchor },
+            "change-track" => Action::ChangeTrack { anchor },
+            _ => return Err(FrameError::UnknownType),
+        };
+        Ok((action, Said(self.made)))
+    }
+}
+
+impl Edit {
+    pub(super) fn action(self, name: &str) -> Result<(Action, Said), FrameError> {
+        let Self { entry, track, order, made } = self;
+        let action = match (name, track, order) {
+            ("add", Some(track), Some(order)) => {
+                check_span("a track's length", track.duration_us.unwrap_or(0))?;
+                Action::Add { entry, track, order }
+            }
+            ("move", None, Some(order)) => Action::Move { entry, order },
+            ("remove", None, None) => Action::Remove { entry },
+            _ => return Err(FrameError::UnknownType),
+        };
+        Ok((action, Said(made)))
+    }
+}
+
+impl Control {
+    pub(super) fn action(self, name: &str) -> Result<(Action, Said), FrameError> {
+        let action = match name {
+            "take-control" => Action::TakeControl,
+            "release-control" => Action::ReleaseControl,
+            _ => return Err(FrameError::UnknownType),
+        };
+        Ok((action, Said(self.made)))
+    }
+}
+
+/// What was said around an action.
+pub(super) struct Said(Made);
+
+impl Said {
+    /// The change, and the links that it has crossed.
+    ///
+    /// # Errors
+    /// [`FrameError::Range`] for a number that some peer could not hold.
+    pub(super) fn change(
+        self,
+        action: Action,
+        sequence: Option<u64>,
+        signature: Option<String>,
+    ) -> Result<(Change, usize), FrameError> {
+        let Self(Made { from, device, hlc, term, hops, .. }) = self;
+        let sequence = sequence.filter(|sequence| *sequence > 0).ok_or(FrameError::Range { what: "a sequence" })?;
+        exact_unsigned("a sequence", sequence)?;
+        exact_unsigned("a term", term.0)?;
+        exact("a change's time", hlc.time_us)?;
+        if hops > HOPS_MAX {
+            return Err(FrameError::Range { what: "the number of hops" });
+        }
+        if signature.as_ref().is_some_and(|signature| signature.len() > SIGNATURE_BYTES_MAX) {
+            return Err(FrameError::Range { what: "a signature's length" });
+        }
+        Ok((Change { id: ChangeId { device, sequence }, hlc, term, user: from, action, signature }, hops))
+    }
+}
+
+/// Microseconds as seconds.
+///
+/// # Errors
+/// When they would not come back to the microsecond.
+pub(super) fn seconds(us: i64) -> Result<f64, EncodeError> {
+    let seconds = us as f64 / 1e6;
+    if microseconds(seconds) == Some(us) { Ok(seconds) } else { Err(EncodeError::Range { what: "a position" }) }
+}
+
+/// # Errors
+/// [`FrameError::Range`] when it is no stretch of a track, in microseconds: sums of it could overflow.
+pub(super) fn check_span(what: &'static str, us: i64) -> Result<(), FrameError> {
+    if us.unsigned_abs() as f64 <= POSITION_S_MAX * 1e6 { Ok(()) } else { Err(FrameError::Range { what }) }
+}
+
+fn microseconds(seconds: f64) -> Option<i64> {
+    (seconds.abs() <= POSITION_S_MAX).then(|| (seconds * 1e6).round() as i64)
+}

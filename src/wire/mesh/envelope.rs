@@ -1,0 +1,311 @@
+//! The envelope of all messages but beats: `{type, action, data, sequence, signature}`, the user's section 2.1.
+
+use super::change::{self, Body, Control, Edit, Playback, Said};
+use super::{EncodeError, FrameError, MESSAGE_BYTES_MAX, at_most, depth, exact, exact_unsigned, read, write};
+use crate::core::changes::{Action, ChangeId, Stamp, Verdict, Versions};
+use crate::core::clock::ConvoyTime;
+use crate::core::convoy::Snapshot;
+use crate::core::id::DeviceId;
+use crate::core::mesh::{HOPS_MAX, Hello, PeerMessage, SignedSignal};
+use crate::core::playlist::{ENTRIES_MAX, Track};
+use crate::core::status::Member;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Authors that a convoy remembers.
+const AUTHORS_MAX: usize = 4_096;
+/// Changes that are asked for at once.
+const WANTED_MAX: usize = 4_096;
+/// Members of one convoy.
+const MEMBERS_MAX: usize = 1_024;
+/// Anchors of one timeline.
+const ANCHORS_MAX: usize = 64;
+/// Longest name of a person or a car, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+/// Longest reason of a verdict, in bytes.
+const REASON_BYTES_MAX: usize = 1_024;
+
+/// The types of message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    MusicControl,
+    Playlist,
+    Control,
+    SyncState,
+    Hello,
+    Versions,
+    Want,
+    Members,
+    Verdict,
+    Signal,
+    Goodbye,
+}
+
+impl Kind {
+    const ALL: [Self; 11] = [
+        Self::MusicControl,
+        Self::Playlist,
+        Self::Control,
+        Self::SyncState,
+        Self::Hello,
+        Self::Versions,
+        Self::Want,
+        Self::Members,
+        Self::Verdict,
+        Self::Signal,
+        Self::Goodbye,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::MusicControl => "music-control",
+            Self::Playlist => "playlist",
+            Self::Control => "control",
+            Self::SyncState => "sync-state",
+            Self::Hello => "hello",
+            Self::Versions => "versions",
+            Self::Want => "want",
+            Self::Members => "members",
+            Self::Verdict => "verdict",
+            Self::Signal => "signal",
+            Self::Goodbye => "goodbye",
+        }
+    }
+
+    fn bytes_max(self) -> usize {
+        match self {
+            Self::SyncState => MESSAGE_BYTES_MAX,
+            Self::Versions | Self::Members | Self::Want => 1 << 20,
+            // A signal's SDP, a track with all that the backend says of it.
+            Self::Signal | Self::Playlist => 72 << 10,
+            Self::MusicControl | Self::Control | Self::Hello | Self::Verdict => 8 << 10,
+            Self::Goodbye => 256,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    #[serde(rename = "type", skip_deserializing)]
+    kind: &'static str,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+    data: T,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sequence: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+}
+
+/// As much of an envelope as tells what is in it.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Empty {}
+
+/// The user's section 3.2, with the whole state beside it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StateOut<'a> {
+    track: Option<&'a Track>,
+    position: Option<f64>,
+    is_playing: bool,
+    controller_id: Option<&'a DeviceId>,
+    snapshot: &'a Snapshot,
+}
+
+#[derive(Deserialize)]
+struct StateIn {
+    snapshot: Box<Snapshot>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Judged {
+    change: ChangeId,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Relayed {
+    signal: Box<SignedSignal>,
+    hops: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wanted {
+    changes: Vec<ChangeId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Present {
+    members: Vec<Member>,
+}
+
+/// Writes a message for `music-control`, or for `content` when it is longer than a frame. A beat has a form of its own,
+/// [`super::encode_beat`].
+///
+/// # Errors
+/// [`EncodeError`] when it is longer than its type may be, or says what JSON cannot.
+pub fn encode(message: &PeerMessage) -> Result<String, EncodeError> {
+    match message {
+        PeerMessage::Beat(beat) => super::encode_beat(beat),
+        PeerMessage::Change { change, hops } => {
+            let (sequence, signature) = (Some(change.id.sequence), change.signature.clone());
+            let action = Some(change.action.name().to_owned());
+            match change::body(change, *hops)? {
+                Body::Playback(data) => seal(Kind::MusicControl, action, data, sequence, signature),
+                Body::Edit(data) => seal(Kind::Playlist, action, data, sequence, signature),
+                Body::Control(data) => seal(Kind::Control, action, data, sequence, signature),
+            }
+        }
+        PeerMessage::Hello(hello) => plain(Kind::Hello, hello),
+        PeerMessage::Verdict { change, verdict } => {
+            plain(Kind::Verdict, Judged { change: change.clone(), verdict: verdict.clone() })
+        }
+        PeerMessage::Versions(versions) => plain(Kind::Versions, versions),
+        PeerMessage::Want(changes) => plain(Kind::Want, Wanted { changes: changes.clone() }),
+        PeerMessage::State(snapshot) => plain(Kind::SyncState, state(snapshot)),
+        PeerMessage::Members(members) => plain(Kind::Members, Present { members: members.clone() }),
+        PeerMessage::Signal { signal, hops } => {
+            plain(Kind::Signal, Relayed { signal: signal.clone(), hops: *hops })
+        }
+        PeerMessage::Goodbye => plain(Kind::Goodbye, Empty {}),
+    }
+}
+
+fn plain(kind: Kind, data: impl Serialize) -> Result<String, EncodeError> {
+    seal(kind, None, data, None, None)
+}
+
+fn seal(
+    kind: Kind,
+    action: Option<String>,
+    data: impl Serialize,
+    sequence: Option<u64>,
+    signature: Option<String>,
+) -> Result<String, EncodeError> {
+    let text = write(&Envelope { kind: kind.name(), action, data, sequence, signature })?;
+    if text.len() > kind.bytes_max() {
+        return Err(EncodeError::TooLong { kind: kind.name(), bytes: text.len(), bytes_max: kind.bytes_max() });
+    }
+    Ok(text)
+}
+
+fn state(snapshot: &Snapshot) -> StateOut<'_> {
+    let anchor = snapshot.timeline.last().map(|stamped| &stamped.anchor);
+    let entry = anchor.and_then(|anchor| anchor.entry.as_ref());
+    StateOut {
+        track: entry.and_then(|entry| snapshot.playlist.track(entry)),
+        position: anchor.and_then(|anchor| change::seconds(anchor.position_us).ok()),
+        is_playing: anchor.is_some_and(|anchor| anchor.playing),
+        controller_id: snapshot.controller.as_ref(),
+        snapshot,
+    }
+}
+
+/// Reads what came over `music-control`, or in chunks over `content`.
+///
+/// # Errors
+/// [`FrameError`] when it is no message within its bounds.
+pub fn decode(bytes: &[u8]) -> Result<PeerMessage, FrameError> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(FrameError::TooLong { kind: "message", bytes: bytes.len(), bytes_max: MESSAGE_BYTES_MAX });
+    }
+    depth::check(bytes)?;
+    let name = read::<Head>(bytes)?.kind;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or(FrameError::UnknownType)?;
+    if bytes.len() > kind.bytes_max() {
+        return Err(FrameError::TooLong { kind: kind.name(), bytes: bytes.len(), bytes_max: kind.bytes_max() });
+    }
+    match kind {
+        Kind::MusicControl => changed(bytes, Playback::action),
+        Kind::Playlist => changed(bytes, Edit::action),
+        Kind::Control => changed(bytes, Control::action),
+        Kind::SyncState => Ok(PeerMessage::State(checked_state(data::<StateIn>(bytes)?.snapshot)?)),
+        Kind::Hello => checked_hello(data(bytes)?).map(PeerMessage::Hello),
+        Kind::Versions => checked_versions(data(bytes)?).map(PeerMessage::Versions),
+        Kind::Want => {
+            let Wanted { changes } = data(bytes)?;
+            at_most("changes wanted", changes.len(), WANTED_MAX)?;
+            Ok(PeerMessage::Want(changes))
+        }
+        Kind::Members => checked_members(data::<Present>(bytes)?.members).map(PeerMessage::Members),
+        Kind::Verdict => checked_verdict(data(bytes)?),
+        Kind::Signal => {
+            let Relayed { signal, hops } = data(bytes)?;
+            at_most("hops", hops, HOPS_MAX)?;
+            Ok(PeerMessage::Signal { signal, hops })
+        }
+        Kind::Goodbye => data::<Empty>(bytes).map(|_| PeerMessage::Goodbye),
+    }
+}
+
+fn data<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
+    read::<Envelope<T>>(bytes).map(|envelope| envelope.data)
+}
+
+fn changed<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    action_of: impl FnOnce(T, &str) -> Result<(Action, Said), FrameError>,
+) -> Result<PeerMessage, FrameError> {
+    let envelope: Envelope<T> = read(bytes)?;
+    let (action, said) = action_of(envelope.data, envelope.action.as_deref().unwrap_or_default())?;
+    let (change, hops) = said.change(action, envelope.sequence, envelope.signature)?;
+    Ok(PeerMessage::Change { change: Box::new(change), hops })
+}
+
+fn checked_hello(hello: Hello) -> Result<Hello, FrameError> {
+    at_most("bytes of a name", hello.name.len(), NAME_BYTES_MAX)?;
+    Ok(hello)
+}
+
+fn checked_versions(versions: Versions) -> Result<Versions, FrameError> {
+    check_versions(&versions)?;
+    Ok(versions)
+}
+
+fn check_versions(versions: &Versions) -> Result<(), FrameError> {
+    at_most("authors", versions.authors(), AUTHORS_MAX)?;
+    exact_unsigned("a sequence", versions.highest()).map(drop)
+}
+
+fn checked_state(snapshot: Box<Snapshot>) -> Result<Box<Snapshot>, FrameError> {
+    check_versions(&snapshot.versions)?;
+    exact_unsigned("a term", snapshot.term.0)?;
+    at_most("anchors", snapshot.timeline.from(ConvoyTime(i64::MIN)).count(), ANCHORS_MAX)?;
+    for stamped in snapshot.timeline.from(ConvoyTime(i64::MIN)) {
+        change::check_span("a position", stamped.anchor.position_us)?;
+        exact("a control's time", stamped.anchor.at.0)?;
+        check_stamp(&stamped.stamp)?;
+    }
+    snapshot.controlled.as_ref().map_or(Ok(()), check_stamp)?;
+    at_most("entries", snapshot.playlist.len(), ENTRIES_MAX)?;
+    for (_, track) in snapshot.playlist.entries() {
+        change::check_span("a track's length", track.duration_us.unwrap_or(0))?;
+    }
+    Ok(snapshot)
+}
+
+fn check_stamp(stamp: &Stamp) -> Result<(), FrameError> {
+    exact_unsigned("a term", stamp.term.0)?;
+    exact("a change's time", stamp.hlc.time_us).map(drop)
+}
+
+fn checked_members(members: Vec<Member>) -> Result<Vec<Member>, FrameError> {
+    at_most("members", members.len(), MEMBERS_MAX)?;
+    let longest = members.iter().flat_map(|m| [m.device.len(), m.user.len(), m.name.len()]).max();
+    at_most("bytes of a name", longest.unwrap_or(0), NAME_BYTES_MAX)?;
+    Ok(members)
+}
+
+fn checked_verdict(Judged { change, verdict }: Judged) -> Result<PeerMessage, FrameError> {
+    if let Verdict::Superseded { reason } | Verdict::Refused { reason } = &verdict {
+        at_most("bytes of a reason", reason.len(), REASON_BYTES_MAX)?;
+    }
+    Ok(PeerMessage::Verdict { change, verdict })
+}
