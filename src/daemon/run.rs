@@ -8,8 +8,9 @@ use super::watchdog::{self, Watchdog};
 use crate::api::{self, Answer, Call};
 use crate::core::car::{Car, Identity, Start};
 use crate::core::clock::{MonoTime, Monotonic};
-use crate::core::id::{DeviceId, UserId};
+use crate::core::id::UserId;
 use crate::core::io::Input;
+use crate::core::signature::DeviceKey;
 use crate::host::{self, MonotonicClock};
 use crate::store::Loaded;
 use std::sync::Arc;
@@ -73,8 +74,8 @@ struct Shell {
 impl Shell {
     fn start(config: Config) -> anyhow::Result<(Self, Inbox)> {
         let clock = MonotonicClock;
-        let (edges, inbox, loaded, device) = Edges::start(&config)?;
-        let start = start_of(&config, loaded, device, edges.boot_id())?;
+        let (edges, inbox, loaded, key) = Edges::start(&config)?;
+        let start = start_of(&config, loaded, &key, edges.boot_id())?;
         let car = Car::new(start, clock.now());
         let publisher = Publisher::new(&car, clock.now());
         let mut shell = Self { car, edges, requests: Requests::default(), publisher, clock, config };
@@ -142,7 +143,8 @@ impl Shell {
     }
 }
 
-fn start_of(config: &Config, loaded: Loaded, device: DeviceId, boot_id: Option<&str>) -> anyhow::Result<Start> {
+fn start_of(config: &Config, loaded: Loaded, key: &DeviceKey, boot_id: Option<&str>) -> anyhow::Result<Start> {
+    let device = key.device().clone();
     let name = config.car.name.clone().unwrap_or_else(host::name);
     let user = match config.server.user_id() {
         Some(user) => user,
