@@ -58,7 +58,8 @@ impl Edges {
         let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (events, server_inbox) = mpsc::channel(INPUTS_MAX);
-        let (store, mut loaded) = Store::open(&config.paths.state, hooks(&clock, &inputs)).context("the state folder")?;
+        let (store, mut loaded) =
+            Store::open(&config.paths.state, hooks(&clock, &inputs)).context("the state folder")?;
         if let Some(path) = &loaded.set_aside {
             tracing::error!(path = %path.display(), "the database was damaged; it was moved aside and a fresh one \
                 begun");

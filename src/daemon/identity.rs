@@ -1,7 +1,7 @@
 //! Who this car is: its secret key, made at the first start and kept in the state folder for its owner alone.
 
 use crate::core::changes::{Change, ChangeId, Verdict};
-use crate::core::id::{ConvoyId, DeviceId};
+use crate::core::id::ConvoyId;
 use crate::core::signature::DeviceKey;
 use crate::host;
 use crate::store::{Loaded, Store, Write};
@@ -159,9 +159,10 @@ fn keep(store: &Store, write: Write) -> Result<()> {
 mod tests {
     use super::*;
     use crate::core::changes::{Action, Hlc};
-    use crate::core::convoy::Snapshot;
     use crate::core::clock::ConvoyTime;
+    use crate::core::convoy::Snapshot;
     use crate::core::election::Term;
+    use crate::core::id::DeviceId;
     use crate::core::io::Saved;
     use crate::core::signature::check_change;
     use crate::host::MonotonicClock;
