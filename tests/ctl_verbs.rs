@@ -238,9 +238,9 @@ async fn watch_tells_of_changes_notices_and_of_a_head_unit_that_comes_back() {
         let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
         line.expect("watch says nothing").unwrap().expect("watch ended")
     };
-    assert_eq!(next().await, "stopped; socket, DJ car-1, 2 online, 0 in the queue, volume 50 %");
+    assert_eq!(next().await, "stopped; socket, DJ Bus 🚌, 2 online, 0 in the queue, volume 50 %");
     car.change(|inside| inside.status.ducked = true);
-    assert_eq!(next().await, "stopped; socket, DJ car-1, 2 online, 0 in the queue, volume 50 %, ducked");
+    assert_eq!(next().await, "stopped; socket, DJ Bus 🚌, 2 online, 0 in the queue, volume 50 %, ducked");
     car.notices.send(Notice::OfflineMode { reason: "a tunnel\u{1b}[2J".into() }).unwrap();
     assert_eq!(next().await, "offline-mode: reason a tunnel\u{fffd}[2J");
     bus.stop();

@@ -16,6 +16,8 @@ mod cars;
 mod cluster;
 #[path = "server/limits.rs"]
 mod limits;
+#[path = "server/passed_on.rs"]
+mod passed_on;
 #[path = "server/phones.rs"]
 mod phones;
 #[path = "server/restart.rs"]

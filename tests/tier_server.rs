@@ -15,5 +15,7 @@ mod node;
 mod nonsense;
 #[path = "support/tier_proxy.rs"]
 mod proxy;
+#[path = "tier_server/signals.rs"]
+mod signals;
 #[path = "tier_server/token.rs"]
 mod token;

@@ -3,7 +3,7 @@
 use super::changes::{Action, Change, Stamp, Verdict, Versions};
 use super::clock::ConvoyTime;
 use super::election::Term;
-use super::id::DeviceId;
+use super::id::{self, DeviceId};
 use super::playlist::{ENTRIES_MAX, Playlist};
 use super::timeline::{Anchor, Stamped, Timeline};
 use super::trust;
@@ -58,7 +58,10 @@ impl Snapshot {
     #[must_use]
     pub fn denial(&self) -> String {
         match &self.controller {
-            Some(controller) => format!("{controller} is the DJ; take control first (`jamzctl take`)"),
+            Some(controller) => {
+                let controller = id::short(controller.as_str());
+                format!("{controller} is the DJ; take control first (`jamzctl take`)")
+            }
             None => "nobody has control; take it first (`jamzctl take`)".into(),
         }
     }

@@ -68,7 +68,7 @@ macro_rules! id {
 }
 
 id!(
-    /// One head unit or phone. A car's is made once, at its first start.
+    /// One head unit or phone. A car's is its public key in hex ([`crate::core::signature`]).
     DeviceId, "a device id", 64
 );
 id!(
@@ -88,6 +88,17 @@ id!(
     EntryId, "an entry id", 600
 );
 
+/// A device's id as people are shown it: of a public key the first digits, which tell a convoy's cars apart; others
+/// whole.
+#[must_use]
+pub fn short(device: &str) -> &str {
+    let is_key = device.len() == 64 && device.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_key { device.get(..SHORT_DIGITS).unwrap_or(device) } else { device }
+}
+
+/// Digits that people are shown of a public key.
+const SHORT_DIGITS: usize = 8;
+
 fn check(text: &str, what: &'static str, bytes_max: usize) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty { what });
@@ -104,6 +115,12 @@ fn check(text: &str, what: &'static str, bytes_max: usize) -> Result<(), IdError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_are_shown_the_beginning_of_a_key_and_the_whole_of_any_other_name() {
+        assert_eq!(short(&"0123456789abcdef".repeat(4)), "01234567");
+        assert_eq!((short("phone:ann"), short(&"車".repeat(21))), ("phone:ann", "車".repeat(21).as_str()));
+    }
 
     #[test]
     fn an_id_keeps_any_script_and_refuses_what_would_break_a_log_line() {

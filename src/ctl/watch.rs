@@ -191,7 +191,7 @@ fn summary(status: &Status) -> String {
             format!("{} {title}", if playing { "playing" } else { "paused at" })
         }
     };
-    let leader = status.controller.as_deref().unwrap_or("nobody");
+    let leader = status.controller.as_deref().map_or("nobody", |device| show::status::name_of(status, device));
     let online = status.members.iter().filter(|member| member.online).count();
     format!(
         "{state}; {}, DJ {leader}, {online} online, {} in the queue, volume {} %{}",

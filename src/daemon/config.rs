@@ -2,6 +2,7 @@
 //! wrong.
 
 use crate::core::id::ConvoyId;
+use crate::core::mesh::MeshSettings;
 use crate::store::cache::CacheConfig;
 use crate::store::library::LibraryConfig;
 use crate::{api, audio, tier};
@@ -45,6 +46,12 @@ pub struct Convoy {
 pub struct Mesh {
     /// Whether this car links with others at all.
     pub enabled: bool,
+    /// The mesh counts as a tier with so many cars that reach each other, this one among them.
+    pub group_size_min: usize,
+    /// A link that neither side needs is closed after so many seconds.
+    pub idle_s: u32,
+    /// This car runs on a battery, and does not lead where another can.
+    pub battery: bool,
     /// `stun:host[:port]`.
     pub stun: Vec<String>,
     /// `turn:host[:port]`, over UDP.
@@ -57,11 +64,31 @@ pub struct Mesh {
 
 impl Default for Mesh {
     fn default() -> Self {
-        Self { enabled: true, stun: Vec::new(), turn: Vec::new(), turn_credentials_file: None, relay_only: false }
+        let MeshSettings { group_size_min, idle_us, battery, .. } = MeshSettings::default();
+        Self {
+            enabled: true,
+            group_size_min,
+            idle_s: u32::try_from(idle_us / 1_000_000).unwrap_or(u32::MAX),
+            battery,
+            stun: Vec::new(),
+            turn: Vec::new(),
+            turn_credentials_file: None,
+            relay_only: false,
+        }
     }
 }
 
 impl Mesh {
+    /// What of it decides something.
+    pub(super) fn settings(&self) -> MeshSettings {
+        MeshSettings {
+            enabled: self.enabled,
+            group_size_min: self.group_size_min,
+            idle_us: i64::from(self.idle_s) * 1_000_000,
+            battery: self.battery,
+        }
+    }
+
     /// The servers that help links through NATs.
     pub(super) fn ice(&self) -> tier::mesh::IceConfig {
         tier::mesh::IceConfig {

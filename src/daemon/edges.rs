@@ -1,12 +1,13 @@
 //! All edges of a running car, and the way of each of the core's outputs to the edge that does it.
 
 use super::config::Config;
+use super::identity;
 use crate::audio::Audio;
 use crate::core::clock::Monotonic;
-use crate::core::id::DeviceId;
 use crate::core::io::{Input, Notice, Output, RequestId, ServerEvent};
 use crate::core::mesh::MeshEvent;
 use crate::core::request::{Done, Refusal};
+use crate::core::signature::DeviceKey;
 use crate::host::{self, MonotonicClock};
 use crate::store::cache::Patience;
 use crate::store::tracks::{Tracks, TracksConfig};
@@ -57,20 +58,19 @@ impl Edges {
     ///
     /// # Errors
     /// When the state folder cannot be used, or the server's settings make no sense.
-    pub(super) fn start(config: &Config) -> anyhow::Result<(Self, Inbox, Loaded, DeviceId)> {
+    pub(super) fn start(config: &Config) -> anyhow::Result<(Self, Inbox, Loaded, DeviceKey)> {
         let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (server_events, server_inbox) = mpsc::channel(INPUTS_MAX);
         let (mesh_events, mesh_inbox) = mpsc::channel(INPUTS_MAX);
-        let (store, loaded) = Store::open(&config.paths.state, hooks(&clock, &inputs)).context("the state folder")?;
+        let (store, mut loaded) =
+            Store::open(&config.paths.state, hooks(&clock, &inputs)).context("the state folder")?;
         if let Some(path) = &loaded.set_aside {
             tracing::error!(path = %path.display(), "the database was damaged; it was moved aside and a fresh one \
                 begun");
         }
-        let device = match loaded.device.clone() {
-            Some(device) => device,
-            None => new_device(&store)?,
-        };
+        let identity = identity::open(&config.paths.state).context("this car's key")?;
+        identity::adopt(&store, &mut loaded, &identity, config.convoy.id.as_ref())?;
         let tracks = start_tracks(config, &clock, &inputs)?;
         let audio = start_audio(config, &clock, &inputs)?;
         let server = match &config.server.url {
@@ -81,7 +81,7 @@ impl Edges {
         let notices = broadcast::channel(NOTICES_MAX).0;
         let boot_id = host::boot_id();
         let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, mesh, boot_id };
-        Ok((edges, Inbox { inputs: inbox, server: server_inbox, mesh: mesh_inbox }, loaded, device))
+        Ok((edges, Inbox { inputs: inbox, server: server_inbox, mesh: mesh_inbox }, loaded, identity.key))
     }
 
     pub(super) fn boot_id(&self) -> Option<&str> {
@@ -159,13 +159,6 @@ fn hooks(clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> Hooks {
             let _ = inputs.blocking_send(input);
         }),
     }
-}
-
-fn new_device(store: &Store) -> anyhow::Result<DeviceId> {
-    let device = DeviceId::new(host::random_hex(16).context("the kernel gives no randomness")?)?;
-    let kept = store.send(Write::Device(device.clone())).is_ok();
-    anyhow::ensure!(kept, "the device's name could not be kept");
-    Ok(device)
 }
 
 fn start_tracks(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Tracks> {

@@ -3,6 +3,7 @@
 mod args;
 pub mod config;
 mod edges;
+mod identity;
 mod publish;
 mod requests;
 mod run;

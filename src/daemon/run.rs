@@ -8,8 +8,9 @@ use super::watchdog::{self, Watchdog};
 use crate::api::{self, Answer, Call};
 use crate::core::car::{Car, Identity, Start};
 use crate::core::clock::{MonoTime, Monotonic};
-use crate::core::id::{DeviceId, UserId};
+use crate::core::id::UserId;
 use crate::core::io::Input;
+use crate::core::signature::DeviceKey;
 use crate::host::{self, MonotonicClock};
 use crate::store::Loaded;
 use std::sync::Arc;
@@ -74,8 +75,8 @@ struct Shell {
 impl Shell {
     fn start(config: Config) -> anyhow::Result<(Self, Inbox)> {
         let clock = MonotonicClock;
-        let (edges, inbox, loaded, device) = Edges::start(&config)?;
-        let start = start_of(&config, loaded, device, edges.boot_id())?;
+        let (edges, inbox, loaded, key) = Edges::start(&config)?;
+        let start = start_of(&config, loaded, &key, edges.boot_id())?;
         let car = Car::new(start, clock.now());
         let publisher = Publisher::new(&car, clock.now());
         let mut shell = Self { car, edges, requests: Requests::default(), publisher, clock, config };
@@ -143,20 +144,22 @@ impl Shell {
     }
 }
 
-fn start_of(config: &Config, loaded: Loaded, device: DeviceId, boot_id: Option<&str>) -> anyhow::Result<Start> {
+fn start_of(config: &Config, loaded: Loaded, key: &DeviceKey, boot_id: Option<&str>) -> anyhow::Result<Start> {
     let name = config.car.name.clone().unwrap_or_else(host::name);
     let user = match config.server.user_id() {
         Some(user) => user,
-        None => UserId::new(device.as_str())?,
+        None => UserId::new(key.device().as_str())?,
     };
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Ok(Start {
-        identity: Identity { device, user, name, version },
+        identity: Identity { key: key.clone(), user, name, version },
         convoy: config.convoy.id.clone(),
         has_server: config.server.url.is_some(),
         same_boot: boot_id.is_some() && loaded.boot_id.as_deref() == boot_id,
         saved: loaded.saved,
+        mesh: config.mesh.settings(),
         tail: loaded.tail,
+        recent: loaded.recent,
         pending: loaded.pending,
         sequence: loaded.sequence,
     })

@@ -52,17 +52,32 @@ pub fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// Fresh randomness.
+///
+/// # Errors
+/// When the kernel gives none.
+pub fn random<const BYTES: usize>() -> std::io::Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn fill(buffer: &mut [u8]) -> std::io::Result<()> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let rest = buffer.get_mut(filled..).unwrap_or_default();
+        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())?;
+    }
+    Ok(())
+}
+
 /// Fresh randomness in hex, `bytes` of it.
 ///
 /// # Errors
 /// When the kernel gives none.
 pub fn random_hex(bytes: usize) -> std::io::Result<String> {
     let mut buffer = vec![0_u8; bytes];
-    let mut filled = 0;
-    while filled < bytes {
-        let rest = buffer.get_mut(filled..).unwrap_or_default();
-        filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())?;
-    }
+    fill(&mut buffer)?;
     Ok(buffer.iter().fold(String::with_capacity(2 * bytes), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -248,8 +248,9 @@ mod tests {
     }
 
     fn kept(through: i64) -> Write {
-        let kept = Authority::new(None, Some("boot"), MonoTime(5)).kept(Some("boot"), MonoTime(5));
         let convoy = ConvoyId::new("Конвой 🚗").unwrap();
+        let authority = Authority::new(convoy.clone(), None, Some("boot"), MonoTime(5));
+        let kept = authority.kept(Some("boot"), MonoTime(5));
         Write::Kept { convoy, through, spent: through - 2_000, kept: Box::new(kept) }
     }
 

@@ -5,6 +5,8 @@ use crate::core::id::EntryId;
 use crate::core::request::HistoryEntry;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+/// Changes of late that are handed to the core at a start.
+const RECENT_MAX: u32 = 512;
 /// Settled changes that are kept, the newest; unsettled ones are kept whatever their number.
 pub(super) const HISTORY_MAX: i64 = 20_000;
 
@@ -86,6 +88,12 @@ pub(super) fn pending(db: &Connection) -> rusqlite::Result<Vec<Change>> {
 /// Changes of anyone that count and that the kept state may lack, in the order they came.
 pub(super) fn tail(db: &Connection) -> rusqlite::Result<Vec<Change>> {
     bodies(db, "SELECT body FROM changes WHERE NOT kept AND state = 'applied' ORDER BY row")
+}
+
+/// The changes of late that count, in the order they came.
+pub(super) fn recent(db: &Connection) -> rusqlite::Result<Vec<Change>> {
+    let newest = format!("SELECT row, body FROM changes WHERE state = 'applied' ORDER BY row DESC LIMIT {RECENT_MAX}");
+    bodies(db, &format!("SELECT body FROM ({newest}) ORDER BY row"))
 }
 
 fn bodies(db: &Connection, sql: &str) -> rusqlite::Result<Vec<Change>> {

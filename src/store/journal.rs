@@ -51,6 +51,8 @@ pub struct Loaded {
     pub saved: Option<Saved>,
     /// Changes of anyone that count, newer than `saved`, in the order they came. Some of them `saved` may know.
     pub tail: Vec<Change>,
+    /// The changes of late that count, of anyone, in the order they came: other members may lack them.
+    pub recent: Vec<Change>,
     /// Own changes that no authority has acknowledged, in the order they were made. `saved` may or may not know them.
     pub pending: Vec<Change>,
     /// The last sequence number that an own change ever had; `saved` may be older.
@@ -179,6 +181,7 @@ fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         device: state::device(db)?,
         saved,
         tail: changes::tail(db)?,
+        recent: changes::recent(db)?,
         pending: changes::pending(db)?,
         sequence,
         boot_id: state::boot_id(db)?,

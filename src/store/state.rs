@@ -25,7 +25,11 @@ const PLAYLIST: &str = "playlist";
 const BOOT_ID: &str = "boot_id";
 const SEQUENCE: &str = "sequence";
 
+/// Notes who this device is. Another than before begins its own count.
 pub(super) fn set_device(db: &Connection, device: &DeviceId) -> rusqlite::Result<()> {
+    if self::device(db)?.is_some_and(|before| before != *device) {
+        set(db, SEQUENCE, "0")?;
+    }
     set(db, DEVICE, device.as_str())
 }
 

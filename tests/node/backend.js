@@ -76,6 +76,21 @@ const limited = (count, ms, handler) => {
   };
 };
 
+/** As `limited`, in windows that begin with the first call after the one before; what is dropped is told to the test. */
+const windowed = (count, ms, event, handler) => {
+  let began = -Infinity;
+  let calls = 0;
+  return (...args) => {
+    if (Date.now() - began > ms) {
+      began = Date.now();
+      calls = 0;
+    }
+    calls += 1;
+    if (calls <= count) handler(...args);
+    else say({ dropped: event });
+  };
+};
+
 function music(socket) {
   socket.on('join-music-session', ({ sessionId, userId } = {}) => {
     if (!sessionId) return;
@@ -182,11 +197,13 @@ function signalling(socket) {
     leave(sessionId);
     socket.leave(room(sessionId));
   });
+  // Only what the backend knows of is passed on; an addressee beside the description would be lost.
   for (const [event, field] of [['webrtc-offer', 'offer'], ['webrtc-answer', 'answer'], ['webrtc-candidate', 'candidate']]) {
-    socket.on(event, limited(50, 5000, (data = {}) => {
-      if (!data.sessionId) return;
-      socket.to(room(data.sessionId)).emit(event, { [field]: data[field], userId: data.userId, from: socket.id });
-    }));
+    const pass = ({ sessionId, userId, ...data } = {}) => {
+      if (!sessionId || !data[field]) return;
+      socket.to(room(sessionId)).emit(event, { [field]: data[field], from: socket.id, sessionId, userId: userId || null });
+    };
+    socket.on(event, event === 'webrtc-candidate' ? windowed(50, 5000, event, pass) : pass);
   }
   socket.on('webrtc-ready', ({ sessionId } = {}) => {
     if (sessionId) socket.to(room(sessionId)).emit('webrtc-ready', { from: socket.id });

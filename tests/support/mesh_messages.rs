@@ -117,6 +117,7 @@ pub(crate) fn state(entries: u64) -> Snapshot {
 pub(crate) fn beat(count: u64) -> Beat {
     let claim = Claim {
         term: Term(3),
+        timed: true,
         established: true,
         dj: false,
         mains: true,
@@ -154,12 +155,10 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
         online: n.is_multiple_of(2),
         kind: if n == 3 { MemberKind::Phone } else { MemberKind::Car },
     };
-    let hello = Hello {
-        user: UserId::new("ann").unwrap(),
-        name: "Ännes Bus 🚌".into(),
-        kind: MemberKind::Car,
-        battery: true,
-    };
+    let hello =
+        Hello {
+            user: UserId::new("ann").unwrap(), name: "Ännes Bus 🚌".into(), kind: MemberKind::Car, battery: true
+        };
     let verdicts = [
         Verdict::Applied,
         Verdict::Duplicate,

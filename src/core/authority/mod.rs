@@ -18,11 +18,12 @@ pub use news::PhoneNews;
 pub use phone::{PhoneRequest, device_of};
 pub use roster::{ConnectionId, Newcomer, SEATS_MAX, Seat};
 
-use super::changes::{Action, Change, Hlc, Verdict};
+use super::changes::{Action, Change, ChangeId, Hlc, Verdict};
 use super::clock::{ConvoyTime, MonoTime};
 use super::convoy::Snapshot;
-use super::id::DeviceId;
+use super::id::{ConvoyId, DeviceId};
 use super::io::{ClockClaim, Dialect};
+use super::signature;
 use super::status::Member;
 use news::Phones;
 use roster::Roster;
@@ -55,6 +56,8 @@ pub enum Output {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     Change(Box<Change>),
+    /// This change of someone else does not count; who has it by the mesh already must let go of it.
+    Refused(ChangeId),
     Members(Vec<Member>),
     State(Box<Snapshot>),
     Phone(Box<PhoneNews>),
@@ -80,6 +83,7 @@ pub struct Kept {
 /// The authority of one convoy.
 #[derive(Debug)]
 pub struct Authority {
+    convoy: ConvoyId,
     snapshot: Snapshot,
     clock: AuthorityClock,
     hlc: Hlc,
@@ -95,12 +99,12 @@ impl Authority {
     /// Begins a convoy, or continues it; `boot` names the machine's boot. Follow with [`Self::replay`] of what was
     /// recorded since.
     #[must_use]
-    pub fn new(kept: Option<Kept>, boot: Option<&str>, now: MonoTime) -> Self {
+    pub fn new(convoy: ConvoyId, kept: Option<Kept>, boot: Option<&str>, now: MonoTime) -> Self {
         let clock = AuthorityClock::new(kept.as_ref().map(|k| &k.clock), boot, now);
         let (snapshot, members) = kept.map(|k| (k.snapshot, k.members)).unwrap_or_default();
         let hlc = Hlc { time_us: clock.convoy(now).0, count: 0 };
         let roster = Roster::remembering(members);
-        Self { snapshot, clock, hlc, roster, phones: Phones::default(), outputs: VecDeque::new() }
+        Self { convoy, snapshot, clock, hlc, roster, phones: Phones::default(), outputs: VecDeque::new() }
     }
 
     /// Takes in again what was decided before a restart.
@@ -210,36 +214,64 @@ impl Authority {
         }
     }
 
-    /// A member's own change. The verdict is final, once what was recorded is durable.
+    /// A member's own change, or one of another's that the member passes on. The verdict is final, once what was
+    /// recorded is durable.
     ///
     /// # Errors
     /// Why it cannot be considered at all, in words for the member.
     pub fn handle_change(&mut self, connection: &ConnectionId, change: Change, now: Now) -> Result<Verdict, String> {
         let seat = self.roster.get(connection).ok_or("join the convoy first (`jamz-join`)")?;
-        if change.id.device != seat.device {
-            return Err(format!("this connection is {}'s and cannot speak for {}", seat.device, change.id.device));
-        }
-        if change.user.as_ref().is_some_and(|user| *user != seat.user) {
+        let is_own = change.id.device == seat.device;
+        if is_own && change.user.as_ref().is_some_and(|user| *user != seat.user) {
             return Err(format!("this connection is {}'s; the change names another user", seat.user));
         }
-        let at = self.clock.convoy(now.mono);
-        bounds::check(&change, &self.snapshot, at)?;
-        let verdict = self.decide(&change, now);
-        match &verdict {
+        if !is_own || change.signature.is_some() {
+            signature::check_change(&change, &self.convoy).map_err(|error| {
+                let (member, author) = (&seat.device, &change.id.device);
+                format!("this connection is {member}'s and cannot speak for {author} with this change: {error}")
+            })?;
+        }
+        let verdict = match self.is_sensible(&change, now) {
+            Ok(()) => self.decide(&change, now),
+            Err(problem) if is_own => return Err(problem),
+            // Whoever passed it on in good faith is not to blame.
+            Err(reason) => Verdict::Refused { reason },
+        };
+        self.tell_verdict(connection, change, &verdict);
+        self.tell_phones(now);
+        Ok(verdict)
+    }
+
+    fn is_sensible(&self, change: &Change, now: Now) -> Result<(), String> {
+        let author = self.roster.user_of(&change.id.device);
+        if let (Some(author), Some(named)) = (author, &change.user)
+            && author != *named
+        {
+            return Err(format!("{} is {author}'s; the change names another user", change.id.device));
+        }
+        bounds::check(change, &self.snapshot, self.clock.convoy(now.mono))
+    }
+
+    /// Tells the others what has been decided of a change that came by `connection`.
+    fn tell_verdict(&mut self, connection: &ConnectionId, change: Change, verdict: &Verdict) {
+        let author = self.roster.of_device(&change.id.device).map(|(author, _)| author.clone());
+        let mut others = self.roster.speaking(Dialect::Jamz);
+        match verdict {
             Verdict::Applied | Verdict::Superseded { .. } => {
-                let mut others = self.roster.speaking(Dialect::Jamz);
                 others.retain(|other| other != connection);
                 self.send(others, Message::Change(Box::new(change)));
             }
-            // Its author holds something that is not so.
             Verdict::Refused { .. } => {
+                others.retain(|other| Some(other) != author.as_ref());
+                if change.signature.is_some() {
+                    self.send(others, Message::Refused(change.id));
+                }
+                // Its author holds something that is not so.
                 let state = Message::State(Box::new(self.snapshot.clone()));
-                self.send(vec![connection.clone()], state);
+                self.send(author.into_iter().collect(), state);
             }
             Verdict::Duplicate => {}
         }
-        self.tell_phones(now);
-        Ok(verdict)
     }
 
     /// A member probed the clock; it says how long its last probe took.

@@ -144,7 +144,7 @@ impl Car {
         if id.device == *self.me.device() {
             self.settle(id, verdict);
         }
-        if overruled {
+        if overruled && (id.device == *self.me.device() || self.state.versions.knows(id)) {
             // What was applied here ahead of the answer must go: the authority's whole state is asked for again.
             self.rejoin = Some(now);
         }

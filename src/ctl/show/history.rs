@@ -1,5 +1,6 @@
 //! What was done, and what became of it.
 
+use crate::core::id::short;
 use crate::core::request::HistoryEntry;
 use crate::ctl::style::Style;
 use crate::ctl::table::{Align, Table};
@@ -10,7 +11,7 @@ pub(in crate::ctl) fn text(entries: &[HistoryEntry], style: Style) -> String {
     let columns = [("Time (UTC)", Align::Left), ("Who", Align::Left), ("Did", Align::Left), ("What", Align::Left)];
     let mut table = Table::new(&[columns.as_slice(), &[("State", Align::Left), ("Reason", Align::Left)]].concat());
     for entry in entries {
-        let who = entry.user.as_deref().unwrap_or(&entry.device);
+        let who = entry.user.as_deref().unwrap_or_else(|| short(&entry.device));
         let subject = entry.subject.as_deref().unwrap_or_default();
         let reason = entry.reason.as_deref().unwrap_or_default();
         let time = time(entry.recorded_unix_s);

@@ -1,5 +1,6 @@
 //! Who drives together.
 
+use crate::core::id::short;
 use crate::core::status::{MemberKind, Status};
 use crate::ctl::style::Style;
 use crate::ctl::table::{Align, Table};
@@ -19,7 +20,8 @@ pub(in crate::ctl) fn text(status: &Status, style: Style) -> String {
         let state = if member.online { "online" } else { "away" };
         let here = if member.device == status.device { "this car" } else { "" };
         let link = status.connection.web_rtc.get(&member.device).map_or(here, |peer| peer.as_str());
-        table.row(leads, [mark, &member.name, &member.user, kind, state, link, &member.device]);
+        let name = if member.name.is_empty() { short(&member.device) } else { &member.name };
+        table.row(leads, [mark, name, &member.user, kind, state, link, short(&member.device)]);
     }
     if table.is_empty() {
         "Nobody else is known; join a convoy with `jamzctl join`.\n".into()

@@ -1,5 +1,6 @@
 //! The car at a glance: one line per subject.
 
+use crate::core::id::short;
 use crate::core::status::{ActiveSync, AudioStatus, Connection, Fetching, NowPlaying, SocketState, Status};
 use crate::ctl::style::Style;
 use crate::ctl::text::{cut, duration, milliseconds, plain};
@@ -79,7 +80,7 @@ struct Page {
 
 impl Page {
     fn head(&mut self, status: &Status) {
-        let name = if status.name.is_empty() { &status.device } else { &status.name };
+        let name = if status.name.is_empty() { short(&status.device) } else { &status.name };
         let convoy = match &status.convoy {
             Some(convoy) => format!("in convoy {convoy}, {}", leader(status)),
             None => "in no convoy".to_owned(),
@@ -109,11 +110,14 @@ fn leader(status: &Status) -> String {
     match &status.controller {
         _ if status.is_controller => "this car is the DJ".into(),
         None => "nobody leads".into(),
-        Some(device) => {
-            let member = status.members.iter().find(|member| member.device == *device);
-            format!("{} is the DJ", member.map_or(device.as_str(), |member| member.name.as_str()))
-        }
+        Some(device) => format!("{} is the DJ", name_of(status, device)),
     }
+}
+
+/// A member's name; of one that has none, or is not known, what is shown of its id.
+pub(in crate::ctl) fn name_of<'a>(status: &'a Status, device: &'a str) -> &'a str {
+    let member = status.members.iter().find(|member| member.device == device);
+    member.map(|member| member.name.as_str()).filter(|name| !name.is_empty()).unwrap_or_else(|| short(device))
 }
 
 fn sync(connection: &Connection) -> String {

@@ -12,7 +12,7 @@ use crate::core::changes::Change;
 use crate::core::clock::MonoTime;
 use crate::core::id::ConvoyId;
 use crate::core::io::{ClockClaim, Dialect};
-use crate::wire::server::jamz::{self, Acked, Failure, Joined, Members, Probed, Signal, State};
+use crate::wire::server::jamz::{self, Acked, Failure, Joined, Members, Probed, Refused, Signal, State};
 use crate::wire::server::phone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -238,7 +238,7 @@ impl Convoys {
         }
         let known = loaded.is_some();
         let (authority, last, kept) =
-            loaded.unwrap_or_else(|| (Authority::new(None, self.boot.as_deref(), now.mono), 0, 0));
+            loaded.unwrap_or_else(|| (Authority::new(convoy.clone(), None, self.boot.as_deref(), now.mono), 0, 0));
         let hosted = Hosted {
             authority,
             clock: Arc::default(),
@@ -259,7 +259,7 @@ impl Convoys {
     fn load(&self, convoy: &ConvoyId, now: MonoTime) -> Result<Option<(Authority, i64, i64)>, StorageError> {
         let Some(stored) = self.storage.load(convoy)? else { return Ok(None) };
         let (kept, last) = (stored.through, stored.last());
-        let mut authority = Authority::new(Some(stored.kept), self.boot.as_deref(), now);
+        let mut authority = Authority::new(convoy.clone(), Some(stored.kept), self.boot.as_deref(), now);
         for recorded in &stored.recorded {
             authority.replay(recorded, now);
         }
@@ -389,6 +389,7 @@ impl Convoys {
 fn wire(message: Message, convoy: &ConvoyId) -> Vec<(&'static str, Value)> {
     match message {
         Message::Change(change) => vec![(jamz::CHANGE, json!(change))],
+        Message::Refused(id) => vec![(jamz::REFUSED, json!(Refused { id }))],
         Message::Members(members) => vec![(jamz::MEMBERS, json!(Members { members }))],
         Message::State(snapshot) => vec![(jamz::STATE, json!(State { snapshot: *snapshot }))],
         Message::Phone(news) => phone::format(&news, convoy),

@@ -18,7 +18,10 @@ const QUICK_BYTES_MAX: usize = 64 << 10;
 
 /// What came over a channel.
 pub(super) enum Heard {
-    Message { message: Box<PeerMessage>, received: MonoTime },
+    Message {
+        message: Box<PeerMessage>,
+        received: MonoTime,
+    },
     /// It was no message within its bounds.
     Refused(FrameError),
     /// The peer has closed the channel.

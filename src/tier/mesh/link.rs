@@ -306,7 +306,11 @@ impl<'a> Session<'a> {
                 self.refused += 1;
                 tracing::debug!(%error, refused = self.refused, "a frame that is no message");
                 let too_many = self.refused >= REFUSED_MAX;
-                if too_many { Err(Ended::Lost(format!("it sent {REFUSED_MAX} frames that are no messages"))) } else { Ok(()) }
+                if too_many {
+                    Err(Ended::Lost(format!("it sent {REFUSED_MAX} frames that are no messages")))
+                } else {
+                    Ok(())
+                }
             }
             Some(Heard::Closed) | None => Err(Ended::Lost("the other side closed the link".into())),
         }

@@ -8,7 +8,8 @@ use crate::core::convoy::Snapshot;
 use crate::core::io::{ServerCommand, ServerEvent};
 use crate::core::playlist::ENTRIES_MAX;
 use crate::core::status::{Member, MemberKind};
-use crate::wire::server::jamz::{self, Acked, Failure, Join, Joined, Members, Probe, Probed, State};
+use crate::wire::server::jamz::{self, Acked, Failure, Join, Joined, Members, Probe, Probed, Refused, Signal, State};
+use crate::wire::server::signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -36,7 +37,8 @@ pub(super) fn question(command: &ServerCommand) -> Option<(&'static str, Value, 
             (jamz::PROBE, value(&probe), Question::Probe)
         }
         ServerCommand::Change(change) => (jamz::CHANGE, value(change), Question::Change(change.id.clone())),
-        ServerCommand::Signal(_) | ServerCommand::Backend(_) => return None,
+        ServerCommand::Signal(signed) => (jamz::SIGNAL, value(&signal::to_own(signed)), Question::Signal),
+        ServerCommand::Backend(_) => return None,
     })
 }
 
@@ -47,6 +49,14 @@ pub(super) fn question(command: &ServerCommand) -> Option<(&'static str, Value, 
 pub(super) fn event(name: &str, args: Vec<Value>) -> Result<Option<ServerEvent>, String> {
     let event = match name {
         jamz::CHANGE => ServerEvent::Change(Box::new(first::<Change>(name, args)?)),
+        jamz::REFUSED => {
+            let reason = "the server refused it".to_owned();
+            ServerEvent::Refused { change: first::<Refused>(name, args)?.id, reason }
+        }
+        jamz::SIGNAL => {
+            let read = signal::from_own(&first::<Signal>(name, args)?).map_err(|error| format!("`{name}`: {error}"))?;
+            return Ok(read.map(|signed| ServerEvent::Signal(Box::new(signed))));
+        }
         jamz::MEMBERS => ServerEvent::Members(members(first::<Members>(name, args)?.members)?),
         jamz::STATE => ServerEvent::State(Box::new(snapshot(first::<State>(name, args)?.snapshot)?)),
         _ => return Ok(None),
@@ -90,6 +100,13 @@ pub(super) fn answer(
             }
         }
         Question::Ping => ServerEvent::Alive { sent, received },
+        Question::Signal => {
+            // It is sent again, by this way or another; nobody waits for its answer.
+            if let Err(failure) = told::<Value>("a signal", args)? {
+                tracing::debug!(reason = failure.error, "the server does not carry a signal");
+            }
+            return Ok(None);
+        }
         Question::Leave | Question::Token => return Ok(None),
     }))
 }

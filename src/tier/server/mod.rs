@@ -2,7 +2,7 @@
 //!
 //! One task owns it: `link` attempts without end; `handshake` makes a connection (`dial` opens and `watched` watches a
 //! stream, over which `connection` has rust_socketio speak Socket.IO); `session` carries over it and watches its life
-//! (`requests`); `tokens`, `token`, `refresh` and `http` show the server who we are. Nothing of a connection outlives
+//! (`requests`, `pace`); `tokens`, `token`, `refresh` and `http` show the server who we are. Nothing of a connection outlives
 //! its `session`: dropping it closes the socket.
 
 mod address;
@@ -15,6 +15,7 @@ mod http;
 mod inbox;
 mod jamz;
 mod link;
+mod pace;
 mod refresh;
 mod requests;
 mod session;

@@ -17,6 +17,7 @@ pub(super) enum Question {
     Join,
     Leave,
     Change(ChangeId),
+    Signal,
     /// What time it is in the convoy.
     Probe,
     /// Whether the path lives, of a server without a clock.
@@ -29,7 +30,7 @@ impl Question {
     fn deadline_us(&self) -> i64 {
         match self {
             Self::Probe | Self::Ping => 1_000_000,
-            Self::Change(_) | Self::Leave => 3_000_000,
+            Self::Change(_) | Self::Signal | Self::Leave => 3_000_000,
             Self::Join => 5_000_000,
             Self::Token => 10_000_000,
         }

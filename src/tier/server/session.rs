@@ -4,13 +4,15 @@ use super::connection::{Connection, Heard};
 use super::dial::{Dialer, words};
 use super::inbox::Inbox;
 use super::jamz as own;
+use super::pace::Pace;
 use super::refresh::Refresh;
 use super::requests::{Question, Requests};
 use super::tokens::Tokens;
 use crate::core::backend::BackendCommand;
 use crate::core::clock::MonoTime;
 use crate::core::io::{Dialect, ServerCommand, ServerEvent};
-use crate::wire::server::{backend, jamz};
+use crate::core::mesh::{SignalKind, SignedSignal};
+use crate::wire::server::{backend, jamz, signal};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -63,14 +65,15 @@ pub(super) struct Session<'a> {
     answered: Option<MonoTime>,
     /// The backend's session that we joined.
     joined: Option<backend::Session>,
+    candidates: Pace,
     /// Nonsense was reported; more of it goes to the debug log.
     warned: bool,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(connection: Connection, dialect: Dialect, refresh: Refresh, around: Around<'a>) -> Self {
-        let requests = Requests::default();
-        Self { connection, dialect, around, requests, refresh, answered: None, joined: None, warned: false }
+        let (requests, candidates) = (Requests::default(), Pace::default());
+        Self { connection, dialect, around, requests, refresh, answered: None, joined: None, candidates, warned: false }
     }
 
     /// Carries until the connection ends.
@@ -106,12 +109,14 @@ impl<'a> Session<'a> {
             () = tokio::time::sleep(wait) => idle = self.connection.reader.is_idle(),
         }
         let now = self.around.dialer.clock.now();
+        self.say_candidates(now)?;
         self.on_time(if idle { now } else { now - BUSY_US })
     }
 
     /// How long nothing is due.
     fn wait(&self) -> Duration {
-        let due = [self.requests.next_deadline(self.connection.reader.held_up()), self.refresh.due()];
+        let due =
+            [self.requests.next_deadline(self.connection.reader.held_up()), self.refresh.due(), self.candidates.due()];
         let now = self.around.dialer.clock.now();
         let us = due.into_iter().flatten().min().map_or(WAIT_US_MAX, |first| (first - now).clamp(0, WAIT_US_MAX));
         Duration::from_micros(us as u64) + Duration::from_millis(1)
@@ -144,6 +149,7 @@ impl<'a> Session<'a> {
 
     fn on_command(&mut self, command: ServerCommand) -> Result<(), Ended> {
         match (self.dialect, command) {
+            (dialect, ServerCommand::Signal(signed)) => self.on_signal(dialect, *signed)?,
             (Dialect::Jamz, command) => {
                 if let Some((name, payload, question)) = own::question(&command) {
                     self.ask(name, payload, question)?;
@@ -169,6 +175,45 @@ impl<'a> Session<'a> {
                 }
             }
             (Dialect::Backend, _) => tracing::debug!("a command of the other dialect; dropped"),
+        }
+        Ok(())
+    }
+
+    fn on_signal(&mut self, dialect: Dialect, signed: SignedSignal) -> Result<(), Ended> {
+        if let Err(problem) = signal::check(&signed) {
+            tracing::warn!(%problem, "a signal cannot be sent");
+            return Ok(());
+        }
+        if dialect == Dialect::Backend {
+            if signed.signal.kind != SignalKind::IceCandidate {
+                return self.say_signal(&signed);
+            }
+            if !self.candidates.push(signed) {
+                tracing::warn!("too many candidates wait for the server; this attempt at a link may fail");
+            }
+        } else if let Some((name, payload, question)) = own::question(&ServerCommand::Signal(Box::new(signed))) {
+            self.ask(name, payload, question)?;
+        }
+        Ok(())
+    }
+
+    fn say_candidates(&mut self, now: MonoTime) -> Result<(), Ended> {
+        while let Some(signed) = self.candidates.pop(now) {
+            self.say_signal(&signed)?;
+        }
+        Ok(())
+    }
+
+    /// Says a signal to the backend's session, whose room is that of its music.
+    fn say_signal(&mut self, signed: &SignedSignal) -> Result<(), Ended> {
+        let Some(session) = &self.joined else {
+            tracing::debug!("a signal ahead of joining; dropped");
+            return Ok(());
+        };
+        let (name, payload) = signal::to_backend(signed, &session.user);
+        match self.too_long(name, &payload) {
+            Some(problem) => tracing::warn!(%problem, "a signal cannot be sent"),
+            None => self.connection.writer.say(name, payload),
         }
         Ok(())
     }
@@ -214,9 +259,7 @@ impl<'a> Session<'a> {
     fn on_event(&mut self, name: &str, args: Vec<Value>, received: MonoTime) -> Result<(), Ended> {
         let read = match self.dialect {
             Dialect::Jamz => own::event(name, args),
-            Dialect::Backend => backend::parse(name, args.first())
-                .map(|event| event.map(|event| ServerEvent::Backend { event, received }))
-                .map_err(|error| error.to_string()),
+            Dialect::Backend => self.read_backend(name, args.first(), received),
         };
         match read {
             Ok(Some(event)) => self.around.inbox.push(event)?,
@@ -224,6 +267,17 @@ impl<'a> Session<'a> {
             Err(problem) => self.nonsense(name, &problem),
         }
         Ok(())
+    }
+
+    fn read_backend(&self, name: &str, arg: Option<&Value>, received: MonoTime) -> Result<Option<ServerEvent>, String> {
+        if let Some(session) = &self.joined {
+            let signed = signal::from_backend(name, arg, &session.convoy);
+            if let Some(signed) = signed.map_err(|error| format!("`{name}`: {error}"))? {
+                return Ok(Some(ServerEvent::Signal(Box::new(signed))));
+            }
+        }
+        let event = backend::parse(name, arg).map_err(|error| error.to_string())?;
+        Ok(event.map(|event| ServerEvent::Backend { event, received }))
     }
 
     fn on_answer(&mut self, number: u64, args: Vec<Value>, received: MonoTime) -> Result<(), Ended> {

@@ -36,8 +36,8 @@ struct WireBeat {
 enum WireSource {
     /// Its term.
     Server(u64),
-    /// Term, established, DJ, mains power, user, device.
-    Member(u64, bool, bool, bool, UserId, DeviceId),
+    /// Term, established, knows the convoy's time, DJ, mains power, user, device.
+    Member(u64, bool, bool, bool, bool, UserId, DeviceId),
 }
 
 /// Writes a beat for the `clock` channel.
@@ -50,6 +50,7 @@ pub fn encode_beat(beat: &Beat) -> Result<String, EncodeError> {
         Source::Member(claim) => WireSource::Member(
             claim.term.0,
             claim.established,
+            claim.timed,
             claim.dj,
             claim.mains,
             claim.user.clone(),
@@ -102,8 +103,8 @@ pub fn decode_beat(bytes: &[u8]) -> Result<Beat, FrameError> {
     let term = |term: u64| exact_unsigned("a term", term).map(Term);
     let source = match beat.source {
         WireSource::Server(number) => Source::Server { term: term(number)? },
-        WireSource::Member(number, established, dj, mains, user, device) => {
-            Source::Member(Claim { term: term(number)?, established, dj, mains, user, device })
+        WireSource::Member(number, established, timed, dj, mains, user, device) => {
+            Source::Member(Claim { term: term(number)?, established, timed, dj, mains, user, device })
         }
     };
     let digest = u64::from_str_radix(&beat.digest, 16).map_err(|_| FrameError::Range { what: "a beat's digest" })?;
@@ -140,7 +141,7 @@ mod tests {
 
     fn claim() -> Claim {
         let user = UserId::new("ü".repeat(64)).unwrap();
-        Claim { term: Term(7), established: true, dj: false, mains: true, user, device: device(9) }
+        Claim { term: Term(7), established: true, timed: true, dj: false, mains: true, user, device: device(9) }
     }
 
     #[test]

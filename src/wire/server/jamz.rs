@@ -27,6 +27,8 @@ pub const CHANGE: &str = "jamz-change";
 pub const PROBE: &str = "jamz-probe";
 /// Client to server: an empty object, acknowledged by [`FreshToken`] or [`Failure`].
 pub const TOKEN: &str = "jamz-token";
+/// Server to client: [`Refused`], to those who may have another's change by the mesh already.
+pub const REFUSED: &str = "jamz-refused";
 /// Server to client: [`Members`].
 pub const MEMBERS: &str = "jamz-members";
 /// Server to client: [`State`], when the convoy's state changed otherwise than by a single change.
@@ -138,6 +140,11 @@ pub struct State {
     pub snapshot: Snapshot,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    pub id: ChangeId,
+}
+
 /// A WebRTC signal, as the user's architecture document has it (1.1): `to` null is everyone else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -149,6 +156,7 @@ pub struct Signal {
     /// `offer`, `answer` or `ice-candidate`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Between cars `{sdp or candidate, attempt, signature}`: see [`super::signal`].
     pub data: serde_json::Value,
 }
 

@@ -4,4 +4,5 @@
 pub mod backend;
 pub mod jamz;
 pub mod phone;
+pub mod signal;
 pub mod track;

@@ -10,6 +10,7 @@ use crate::core::playlist::Track;
 use crate::core::status::MemberKind;
 use crate::core::timeline::Anchor;
 
+mod passed_on;
 mod phones;
 
 const SECOND: i64 = 1_000_000;
@@ -27,7 +28,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let now = Now { mono: MonoTime(10 * SECOND), unix_ms: 1_700_000_000_000 };
-        let authority = Authority::new(None, Some("boot"), now.mono);
+        let authority = Authority::new(convoy(), None, Some("boot"), now.mono);
         Self { authority, now, recorded: vec![], sent: vec![], sequence: 0 }
     }
 
@@ -119,6 +120,10 @@ impl Stage {
     }
 }
 
+fn convoy() -> ConvoyId {
+    ConvoyId::new("alps").unwrap()
+}
+
 fn track(name: &str) -> Track {
     serde_json::from_value(serde_json::json!({ "id": name, "title": name })).unwrap()
 }
@@ -200,7 +205,7 @@ fn a_replayed_log_gives_the_same_state_even_across_a_track_end() {
     let second = stage.authority.snapshot().playlist.nth(1).cloned().unwrap();
     let anchor = stage.anchor(&second, 3 * SECOND, false, 0);
     stage.change("a", Action::Pause { anchor });
-    let mut anew = Authority::new(Some(kept), Some("boot"), stage.now.mono);
+    let mut anew = Authority::new(convoy(), Some(kept), Some("boot"), stage.now.mono);
     for recorded in &stage.recorded[before..] {
         anew.replay(recorded, stage.now.mono);
     }

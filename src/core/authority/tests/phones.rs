@@ -220,7 +220,7 @@ fn what_could_not_be_stored_is_taken_back_everywhere() {
     let kept = stage.authority.kept(Some("boot"), stage.now.mono);
     stage.add("car", "one", 300);
     stage.sent.clear();
-    let stored = Authority::new(Some(kept), Some("boot"), stage.now.mono);
+    let stored = Authority::new(convoy(), Some(kept), Some("boot"), stage.now.mono);
     stage.authority.restore(stored, stage.now);
     stage.drain();
     assert!(stage.authority.snapshot().playlist.is_empty());
