@@ -11,8 +11,10 @@ pub enum Action {
     Control(Control),
     /// Pauses what plays, plays what pauses.
     Toggle,
-    /// Takes the power from a car that does not lead.
-    Kill,
+    /// Takes the power from a car; with no number, from one that does not lead.
+    Kill {
+        car: Option<usize>,
+    },
     /// Gives the cars that are off their power back.
     Revive,
     /// Whichever of the two can be done.

@@ -61,7 +61,7 @@ impl Account {
     pub async fn act(&mut self, convoy: &mut Convoy, action: Action) -> Result<()> {
         match resolve(convoy, action) {
             Action::Control(control) => self.control(convoy, control).await,
-            Action::Kill => self.kill(convoy).await?,
+            Action::Kill { car } => self.kill(convoy, car).await?,
             Action::Revive => self.revive(convoy)?,
             Action::StopServer => {
                 convoy.stop_server().await?;
@@ -177,10 +177,10 @@ impl Account {
         Ok(())
     }
 
-    async fn kill(&mut self, convoy: &mut Convoy) -> Result<()> {
+    async fn kill(&mut self, convoy: &mut Convoy, number: Option<usize>) -> Result<()> {
         let leader = convoy.leader();
-        let listener = convoy.cars.iter_mut().rfind(|car| car.is_on() && Some(car.number) != leader);
-        if let Some(car) = listener {
+        let meant = |car: &Car| number.map_or(Some(car.number) != leader, |number| car.number == number);
+        if let Some(car) = convoy.cars.iter_mut().rfind(|car| car.is_on() && meant(car)) {
             self.last = format!("{} lost its power", car.name);
             self.absences.push((car.number, Span { from_s: now_s(), to_s: f64::INFINITY }));
             car.kill().await?;
@@ -221,7 +221,7 @@ fn resolve(convoy: &Convoy, action: Action) -> Action {
     match action {
         Action::Toggle if convoy.is_playing() => Action::Control(Control::Pause),
         Action::Toggle => Action::Control(Control::Play),
-        Action::KillOrRevive if convoy.cars.iter().all(Car::is_on) => Action::Kill,
+        Action::KillOrRevive if convoy.cars.iter().all(Car::is_on) => Action::Kill { car: None },
         Action::KillOrRevive => Action::Revive,
         Action::StopOrStartServer if convoy.has_server() => Action::StopServer,
         Action::StopOrStartServer => Action::StartServer,

@@ -76,8 +76,9 @@ fn unshare() -> Command {
 
 /// Whether all that [`Road::build`] does can be done.
 fn can_enter() -> bool {
-    let probe = "ip link add a type bridge && ip link add b type veth peer name c && ip link set b master a && \
-                 bridge link set dev b isolated on && nsenter --net=/proc/self/ns/net true";
+    let probe = "ip link add br0 type bridge && ip link add ve0 type veth peer name ve1 && \
+                 ip link set ve0 master br0 && bridge link set dev ve0 isolated on && \
+                 nsenter --net=/proc/self/ns/net true";
     let mut command = unshare();
     command.args(["--", "sh", "-c", probe]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

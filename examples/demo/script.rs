@@ -23,7 +23,7 @@ const STEP_S: f64 = 2.0;
 const LAST_CONTROL_S: f64 = 3.0;
 const TIME_MAX_S: f64 = 86_400.0;
 
-pub const VERBS: &str = "play, pause, next, previous, seek SECONDS, take, kill, revive, stop-server, start-server, \
+pub const VERBS: &str = "play, pause, next, previous, seek SECONDS, take, kill [CAR], revive, stop-server, start-server, \
                          cut-internet [CAR], cut-lan [CAR], mend-internet [CAR], mend-lan [CAR], restore";
 
 /// What is to be done when, in seconds from the first sound.
@@ -82,7 +82,7 @@ fn action(words: &[&str]) -> Result<Action> {
             let seconds: u32 = seconds.parse().context("seek needs whole seconds")?;
             Action::Control(Control::SeekTo { position_us: i64::from(seconds) * 1_000_000 })
         }
-        ["kill"] => Action::Kill,
+        ["kill", car @ ..] => Action::Kill { car: number(car)? },
         ["revive"] => Action::Revive,
         ["stop-server"] => Action::StopServer,
         ["start-server"] => Action::StartServer,
