@@ -135,6 +135,7 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, mut script: Script, s
     let mut keys = if view.has_keys() { action::listen() } else { silent };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut ticks = tokio::time::interval(view.period());
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let started_s = now_s();
     loop {
         let left_s = seconds.map_or(f64::INFINITY, |seconds| started_s + seconds as f64 - now_s());
