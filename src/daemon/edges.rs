@@ -5,9 +5,11 @@ use super::identity;
 use crate::audio::Audio;
 use crate::core::clock::Monotonic;
 use crate::core::io::{Input, Notice, Output, RequestId, ServerEvent};
+use crate::core::mesh::LanEvent;
 use crate::core::request::{Done, Refusal};
 use crate::core::signature::DeviceKey;
 use crate::host::{self, MonotonicClock};
+use crate::link::lan::{self, LanLinks};
 use crate::store::cache::Patience;
 use crate::store::tracks::{Tracks, TracksConfig};
 use crate::store::{Hooks, Loaded, Store, Write};
@@ -29,6 +31,7 @@ pub(super) struct Edges {
     /// For what is looked up off the loop before the core may have it.
     pub(super) inputs: mpsc::Sender<Input>,
     server: Option<ServerLink>,
+    lan: LanLinks,
     boot_id: Option<String>,
 }
 
@@ -36,6 +39,7 @@ pub(super) struct Edges {
 pub(super) struct Inbox {
     pub(super) inputs: mpsc::Receiver<Input>,
     pub(super) server: mpsc::Receiver<ServerEvent>,
+    pub(super) lan: mpsc::Receiver<LanEvent>,
 }
 
 /// What an output left to the loop itself.
@@ -72,10 +76,14 @@ impl Edges {
             Some(_) => Some(ServerLink::start(config.server.clone(), clock, events)?),
             None => None,
         };
+        let (found, lan_inbox) = mpsc::channel(INPUTS_MAX);
+        let lan = lan::Config { secret_file: config.convoy.secret_file.clone() };
+        let device = identity.key.device().clone();
+        let lan = LanLinks::start(&lan, Arc::new(MonotonicClock), host::random, device, found)?;
         let notices = broadcast::channel(NOTICES_MAX).0;
         let boot_id = host::boot_id();
-        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, boot_id };
-        Ok((edges, Inbox { inputs: inbox, server: server_inbox }, loaded, identity.key))
+        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, lan, boot_id };
+        Ok((edges, Inbox { inputs: inbox, server: server_inbox, lan: lan_inbox }, loaded, identity.key))
     }
 
     pub(super) fn boot_id(&self) -> Option<&str> {
@@ -101,7 +109,8 @@ impl Edges {
                     server.send(command);
                 }
             }
-            Output::Mesh(_) | Output::Lan(_) => {}
+            Output::Mesh(_) => {}
+            Output::Lan(command) => self.lan.send(command),
             Output::Audio(command) => self.audio.send(command),
             Output::Resolve(track) => {
                 if let Err(event) = self.tracks.resolve(*track) {
@@ -129,6 +138,7 @@ impl Edges {
         if let Some(server) = self.server {
             server.close().await;
         }
+        self.lan.close().await;
         drop(self.audio);
         drop(self.tracks);
         drop(self.store);

@@ -16,7 +16,7 @@ fn key(n: u8) -> DeviceKey {
 
 fn signed(kind: SignalKind, body: &str) -> SignedSignal {
     let signal = Signal { attempt: Attempt(9), kind, body: body.into() };
-    key(1).sign_signal(key(2).device().clone(), signal, &ConvoyId::new("s").unwrap())
+    key(1).sign_signal(key(2).device().clone(), signal, ConvoyId::new("s").unwrap())
 }
 
 fn send(car: &Car, signed: &SignedSignal) {

@@ -153,7 +153,7 @@ mod tests {
         let key = DeviceKey::from_secret(&[7; 32]).unwrap();
         let body = r#"{"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host",  "sdpMLineIndex":0}"#.to_owned();
         let to = DeviceId::new("other").unwrap();
-        key.sign_signal(to, Signal { attempt: Attempt(3), kind, body }, &ConvoyId::new("Конвой").unwrap())
+        key.sign_signal(to, Signal { attempt: Attempt(3), kind, body }, ConvoyId::new("Конвой").unwrap())
     }
 
     fn through(value: Value) -> Value {
