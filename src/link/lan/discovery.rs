@@ -68,6 +68,7 @@ impl Discovery {
             return None;
         }
         let device = DeviceId::new(said(TXT_DEVICE)?).ok()?;
+        #[allow(clippy::disallowed_methods, reason = "they are put in order below")]
         let mut addresses: Vec<SocketAddr> =
             service.get_addresses().iter().filter_map(|ip| address(ip, service.get_port())).collect();
         // What needs no scope first; in an order that does not change.

@@ -55,10 +55,22 @@ impl Known {
                 seen.dial_at = seen.dial_at.map(|at| at.min(dial_at));
             }
             (seen.name, seen.addresses) = (name, addresses);
-        } else if self.seen.len() < KNOWN_MAX {
+        } else if self.has_room() {
             let dial_at = (!is_connected).then_some(dial_at);
             self.seen.insert(device, Seen { name, addresses, failures: 0, dial_at });
         }
+    }
+
+    /// Where too many show themselves, the one that has failed most goes first.
+    fn has_room(&mut self) -> bool {
+        if self.seen.len() >= KNOWN_MAX
+            && let Some((worst, _)) =
+                self.seen.iter().max_by_key(|(_, seen)| seen.failures).filter(|w| w.1.failures > 0)
+        {
+            let worst = worst.clone();
+            self.seen.remove(&worst);
+        }
+        self.seen.len() < KNOWN_MAX
     }
 
     /// A name is on the network no more.
@@ -167,5 +179,8 @@ mod tests {
             known.note(device(&format!("b{n}")), n.to_string(), at(1), false, MonoTime(0));
         }
         assert_eq!(known.seen.len(), KNOWN_MAX);
+        known.failed(&device("b7"), MonoTime(0));
+        known.note(device("c"), "C".into(), at(1), false, MonoTime(0));
+        assert!(known.seen.contains_key(&device("c")) && !known.seen.contains_key(&device("b7")));
     }
 }

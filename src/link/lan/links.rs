@@ -26,6 +26,8 @@ use tokio::time::timeout;
 const CONNECTED_MAX: usize = 64;
 /// Strangers that are heard at once.
 const ACCEPTING_MAX: usize = 16;
+/// Members, or who shows itself as one, that are dialled at once; the others wait their turn.
+const DIALLING_MAX: usize = 16;
 /// All that a stranger may take.
 const GREET_WITHIN: Duration = Duration::from_secs(2);
 const DIAL_WITHIN: Duration = Duration::from_secs(1);
@@ -137,7 +139,7 @@ impl Links {
                 Some(signed) = signals.recv() => self.send(signed),
                 () = overflow.notified() => self.leave_all().await,
                 accepted = accept(self.presence.as_ref()) => self.on_accepted(accepted).await,
-                sighting = look(self.presence.as_ref()) => self.on_sighting(sighting).await,
+                sighting = look(self.presence.as_ref()) => self.on_sighting(sighting),
                 Some(met) = self.greetings.join_next() => if let Ok(met) = met { self.on_met(met).await },
                 Some(ended) = self.carriers.join_next() => if let Ok(ended) = ended { self.on_ended(ended).await },
                 () = tokio::time::sleep(wait) => {}
@@ -151,7 +153,8 @@ impl Links {
     }
 
     fn wait(&self) -> Duration {
-        let due = [self.announce_at, self.known.due()].into_iter().flatten().min();
+        let dial_at = self.known.due().filter(|_| self.has_room_to_dial());
+        let due = [self.announce_at, dial_at].into_iter().flatten().min();
         let now = self.clock.now();
         Duration::from_micros(due.map_or(WAIT_US_MAX, |due| (due - now).clamp(0, WAIT_US_MAX)).unsigned_abs())
     }
@@ -183,9 +186,15 @@ impl Links {
                 }
             }
         }
-        while let Some((device, addresses)) = self.known.take_due(now) {
+        while self.has_room_to_dial()
+            && let Some((device, addresses)) = self.known.take_due(now)
+        {
             self.dial(device, addresses);
         }
+    }
+
+    fn has_room_to_dial(&self) -> bool {
+        self.presence.is_some() && self.greetings.len() - self.accepting.min(self.greetings.len()) < DIALLING_MAX
     }
 
     async fn appear(&mut self, convoy: ConvoyId) -> Result<(), String> {
@@ -210,7 +219,9 @@ impl Links {
     }
 
     fn dial(&mut self, device: DeviceId, addresses: Vec<SocketAddr>) {
-        let (Some(presence), Some(me)) = (&self.presence, self.greeting()) else { return };
+        let (Some(presence), Some(me)) = (&self.presence, self.greeting()) else {
+            return self.known.failed(&device, self.clock.now());
+        };
         let key = presence.key.clone();
         self.greetings.spawn(async move {
             let mut result = Err("it has no address".to_owned());
@@ -245,7 +256,7 @@ impl Links {
         });
     }
 
-    async fn on_sighting(&mut self, sighting: Option<Sighting>) {
+    fn on_sighting(&mut self, sighting: Option<Sighting>) {
         match sighting {
             Some(Sighting::Here { device, name, addresses }) => {
                 let is_connected = self.connected.contains_key(&device);
