@@ -27,6 +27,8 @@ pub mod ctl;
 pub mod daemon;
 #[cfg(any(feature = "car", feature = "server"))]
 pub mod host;
+#[cfg(feature = "car")]
+pub mod link;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "store")]

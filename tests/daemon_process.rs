@@ -13,6 +13,8 @@ mod convoy;
 mod crash;
 #[path = "daemon/disk.rs"]
 mod disk;
+#[path = "daemon/identity.rs"]
+mod identity;
 #[path = "daemon/music.rs"]
 mod music;
 #[path = "daemon/playlist.rs"]

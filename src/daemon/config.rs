@@ -38,6 +38,9 @@ pub struct Car {
 pub struct Convoy {
     /// Joined at every start; without it, the one that was last joined.
     pub id: Option<ConvoyId>,
+    /// Holds what the convoy's members share (at least 16 bytes), so that cars on the same network find each other
+    /// without a server. Nobody else may read it (mode 0600).
+    pub secret_file: Option<PathBuf>,
 }
 
 /// Links between the cars, for when the server cannot be reached.

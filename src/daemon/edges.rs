@@ -4,11 +4,13 @@ use super::config::Config;
 use super::identity;
 use crate::audio::Audio;
 use crate::core::clock::Monotonic;
+use crate::core::id::DeviceId;
 use crate::core::io::{Input, Notice, Output, RequestId, ServerEvent};
-use crate::core::mesh::MeshEvent;
+use crate::core::mesh::{LanEvent, MeshEvent};
 use crate::core::request::{Done, Refusal};
 use crate::core::signature::DeviceKey;
 use crate::host::{self, MonotonicClock};
+use crate::link::lan::{self, LanLinks};
 use crate::store::cache::Patience;
 use crate::store::tracks::{Tracks, TracksConfig};
 use crate::store::{Hooks, Loaded, Store, Write};
@@ -32,6 +34,7 @@ pub(super) struct Edges {
     pub(super) inputs: mpsc::Sender<Input>,
     server: Option<ServerLink>,
     mesh: Option<MeshLinks>,
+    lan: LanLinks,
     boot_id: Option<String>,
 }
 
@@ -40,6 +43,7 @@ pub(super) struct Inbox {
     pub(super) inputs: mpsc::Receiver<Input>,
     pub(super) server: mpsc::Receiver<ServerEvent>,
     pub(super) mesh: mpsc::Receiver<MeshEvent>,
+    pub(super) lan: mpsc::Receiver<LanEvent>,
 }
 
 /// What an output left to the loop itself.
@@ -78,10 +82,13 @@ impl Edges {
             None => None,
         };
         let mesh = start_mesh(config, clock, mesh_events)?;
+        let (found, lan_inbox) = mpsc::channel(INPUTS_MAX);
+        let lan = start_lan(config, identity.key.device().clone(), found)?;
         let notices = broadcast::channel(NOTICES_MAX).0;
         let boot_id = host::boot_id();
-        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, mesh, boot_id };
-        Ok((edges, Inbox { inputs: inbox, server: server_inbox, mesh: mesh_inbox }, loaded, identity.key))
+        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, mesh, lan, boot_id };
+        let inbox = Inbox { inputs: inbox, server: server_inbox, mesh: mesh_inbox, lan: lan_inbox };
+        Ok((edges, inbox, loaded, identity.key))
     }
 
     pub(super) fn boot_id(&self) -> Option<&str> {
@@ -112,7 +119,7 @@ impl Edges {
                     mesh.send(command);
                 }
             }
-            Output::Lan(_) => {}
+            Output::Lan(command) => self.lan.send(command),
             Output::Audio(command) => self.audio.send(command),
             Output::Resolve(track) => {
                 if let Err(event) = self.tracks.resolve(*track) {
@@ -143,6 +150,7 @@ impl Edges {
         if let Some(mesh) = self.mesh {
             mesh.close().await;
         }
+        self.lan.close().await;
         drop(self.audio);
         drop(self.tracks);
         drop(self.store);
@@ -170,6 +178,11 @@ fn start_tracks(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Send
         cache_dir: config.paths.cache.clone(),
     };
     Ok(Tracks::start(&tracks, clock, inputs.clone())?)
+}
+
+fn start_lan(config: &Config, device: DeviceId, events: mpsc::Sender<LanEvent>) -> anyhow::Result<LanLinks> {
+    let lan = lan::Config { secret_file: config.convoy.secret_file.clone() };
+    Ok(LanLinks::start(&lan, Arc::new(MonotonicClock), host::random, device, events)?)
 }
 
 fn start_audio(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Audio> {

@@ -44,6 +44,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             Some(input) = inbox.inputs.recv() => shell.handle(input),
             Some(event) = inbox.server.recv() => shell.handle(Input::Server(event)),
             Some(event) = inbox.mesh.recv() => shell.handle(Input::Mesh(event)),
+            Some(event) = inbox.lan.recv() => shell.handle(Input::Lan(event)),
             Some(call) = requests.recv() => shell.take(call),
             () = tokio::time::sleep(wait) => shell.handle(Input::Wake),
             _ = wall_clock.tick() => shell.tell_wall_clock(),

@@ -1,4 +1,5 @@
 //! ENCODES: what goes over each wire, with its bounds. Knows the core's types, and no edge.
 
+pub mod lan;
 pub mod mesh;
 pub mod server;

@@ -75,7 +75,7 @@ fn a_signed_signal_passes_between_two_instances_as_its_author_made_it() {
         let made = key().sign_signal(
             to.clone(),
             Signal { attempt: Attempt(1 << 50), kind, body },
-            &ConvoyId::new("c").unwrap(),
+            ConvoyId::new("c").unwrap(),
         );
         assert_eq!(peers.ask(&me, "webrtc-signal", json!(signal::to_own(&made))), json!({}));
         let heard: own::Signal = serde_json::from_value(peers.next("b", "webrtc-signal")).unwrap();

@@ -156,7 +156,7 @@ mod tests {
         key.sign_signal(to, Signal { attempt: Attempt(3), kind, body }, ConvoyId::new("Конвой").unwrap())
     }
 
-    fn through(value: Value) -> Value {
+    fn through(value: &Value) -> Value {
         serde_json::from_str(&value.to_string()).unwrap()
     }
 
@@ -164,10 +164,10 @@ mod tests {
     fn a_signal_is_still_its_authors_after_either_dialect() {
         for kind in [SignalKind::Offer, SignalKind::Answer, SignalKind::IceCandidate] {
             let signed = signed(kind);
-            let own = OwnSignal::deserialize(through(json!(to_own(&signed)))).unwrap();
+            let own = OwnSignal::deserialize(through(&json!(to_own(&signed)))).unwrap();
             assert_eq!(from_own(&own), Ok(Some(signed.clone())));
             let (name, payload) = to_backend(&signed, &UserId::new("ann").unwrap());
-            let read = from_backend(name, Some(&through(payload)), &signed.convoy).unwrap().unwrap();
+            let read = from_backend(name, Some(&through(&payload)), &signed.convoy).unwrap().unwrap();
             assert_eq!((check_signal(&read), &read), (Ok(()), &signed));
         }
     }

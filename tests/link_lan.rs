@@ -1,0 +1,13 @@
+//! Cars on one network, with no server and no route to anywhere: in real network namespaces, over real multicast.
+
+// A test ends where something is missing, and measures what a driver would: real time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
+
+#[path = "support/lan_car.rs"]
+mod car;
+#[path = "link_lan/members.rs"]
+mod members;
+#[path = "support/lan_network.rs"]
+mod network;
+#[path = "link_lan/strangers.rs"]
+mod strangers;
