@@ -29,6 +29,8 @@ pub mod daemon;
 pub mod host;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "car")]

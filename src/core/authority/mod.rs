@@ -222,8 +222,20 @@ impl Authority {
         if change.user.as_ref().is_some_and(|user| *user != seat.user) {
             return Err(format!("this connection is {}'s; the change names another user", seat.user));
         }
-        let at = self.clock.convoy(now.mono);
-        bounds::check(&change, &self.snapshot, at)?;
+        self.take_in(connection, change, now)
+    }
+
+    /// A member brings a change of another, whose signature has been checked.
+    ///
+    /// # Errors
+    /// Why it cannot be considered at all, in words for the member.
+    pub fn handle_relayed(&mut self, connection: &ConnectionId, change: Change, now: Now) -> Result<Verdict, String> {
+        self.roster.get(connection).ok_or("join the convoy first (`jamz-join`)")?;
+        self.take_in(connection, change, now)
+    }
+
+    fn take_in(&mut self, connection: &ConnectionId, change: Change, now: Now) -> Result<Verdict, String> {
+        bounds::check(&change, &self.snapshot, self.clock.convoy(now.mono))?;
         let verdict = self.decide(&change, now);
         match &verdict {
             Verdict::Applied | Verdict::Superseded { .. } => {

@@ -14,6 +14,7 @@ mod tests;
 use super::changes::{Change, Hlc};
 use super::clock::{ClockMap, ConvoyTime, Estimator, MonoTime, SlewedClock};
 use super::convoy::{LEAD_MIN_US, Snapshot};
+use super::election::Choice;
 use super::id::{ConvoyId, DeviceId, UserId};
 use super::io::{AudioCommand, Dialect, Input, Notice, Output, Saved};
 use super::mesh::MeshSettings;
@@ -230,6 +231,34 @@ impl Car {
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Whom this car obeys now.
+    #[must_use]
+    pub fn obeys(&self) -> Choice {
+        match self.mesh.obeys_now() {
+            Obeys::Server => Choice::Server,
+            Obeys::Myself => Choice::Lead,
+            Obeys::Neighbour(peer) => Choice::Follow(peer.clone()),
+        }
+    }
+
+    /// What the convoy agrees on, as far as it is known here.
+    #[must_use]
+    pub fn state(&self) -> &Snapshot {
+        &self.state
+    }
+
+    /// Own changes that no authority has answered for.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.own.count()
+    }
+
+    /// Convoy time at `now`; none while it is not known.
+    #[must_use]
+    pub fn convoy_time(&self, now: MonoTime) -> Option<ConvoyTime> {
+        self.clock.map().filter(|_| self.time_known()).map(|map| map.convoy(now))
     }
 
     /// When to call `handle(Wake)` if nothing else happens before.

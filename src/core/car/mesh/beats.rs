@@ -130,7 +130,7 @@ impl Car {
         }
         live.echo = Some(Echo { sent: beat.sent, received });
         if fresh {
-            live.counted = now;
+            (live.counted, live.gone) = (now, false);
         }
         if beat.ask {
             live.asked_by_it = Some(now);
