@@ -71,7 +71,7 @@ impl World {
     }
 
     fn suffer(&mut self, fault: &Fault) {
-        self.disturbed = self.now;
+        (self.disturbed, self.fault) = (self.now, self.now);
         match fault {
             Fault::CutServer { car, silently } => self.cut_server(*car, *silently),
             Fault::HealServer { car } => self.heal_server(*car),
@@ -123,7 +123,7 @@ impl World {
     /// All that was cut is whole again, and every car is on.
     pub fn heal_all(&mut self) {
         self.note(|| Some("-- all is healed".into()));
-        self.disturbed = self.now;
+        (self.disturbed, self.fault) = (self.now, self.now);
         self.lan.heal();
         for car in 0..self.nodes.len() {
             self.heal_server(car);

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Everyone has found his place so long after the last link, connection or car came or went.
 const SETTLED_US: Instant = SECOND;
+/// A cut that nobody shows is noticed within this.
+const UNNOTICED_US: Instant = 2_200_000;
 /// Convoy time of members that reach each other differs by no more than this.
 const APART_US: i64 = 5_000;
 /// Convoy time of a car never jumps by more than this in between two looks.
@@ -53,6 +55,9 @@ impl Rules {
     }
 
     pub(super) fn look(&mut self, world: &mut World) {
+        if world.now - world.fault < UNNOTICED_US && world.has_zombies() {
+            world.disturbed = world.now;
+        }
         let groups = world.components();
         let since = |old: Option<Instant>, bad: bool, now: Instant| bad.then(|| old.unwrap_or(now));
         let leaders = groups.iter().find_map(|group| world.disagree_on_leader(group));
@@ -182,6 +187,17 @@ impl World {
             groups.push(group);
         }
         groups
+    }
+
+    /// Whether a link or a connection that carries nothing more still passes for one.
+    fn has_zombies(&self) -> bool {
+        let is_zombie = |car: usize| {
+            let Some(node) = self.nodes.get(car) else { return false };
+            let by_link = node.ends.iter().any(|(peer, end)| end.up && !self.carries(car, *peer));
+            let by_server = matches!(node.car.as_ref().map(crate::core::car::Car::obeys), Some(Choice::Server));
+            by_link || (by_server && node.socket.cut)
+        };
+        (0..self.nodes.len()).any(is_zombie)
     }
 
     fn carries(&self, a: usize, b: usize) -> bool {

@@ -4,6 +4,7 @@ use super::world::{Event, World};
 use super::{Instant, SECOND};
 use crate::core::authority::{Authority, ConnectionId, Message, Newcomer, Now, Output};
 use crate::core::changes::{Change, Verdict};
+use crate::core::clock::MonoTime;
 use crate::core::id::ConvoyId;
 use crate::core::io::{Dialect, Input, ServerCommand, ServerEvent};
 use crate::core::mesh::SignedSignal;
@@ -31,6 +32,8 @@ enum Stuck {
 
 /// Both sides take a silent connection for dead after so long.
 const SILENT_US: Instant = 4 * SECOND;
+/// The server runs for so long already.
+const BOOTED_US: i64 = 700 * SECOND;
 
 impl World {
     /// The way to the server is cut; openly, or so that nobody notices at first.
@@ -145,13 +148,7 @@ impl World {
         self.input(car, Input::Server(event));
     }
 
-    pub(super) fn at_server(
-        &mut self,
-        car: usize,
-        connection: u32,
-        command: ServerCommand,
-        sent: crate::core::clock::MonoTime,
-    ) {
+    pub(super) fn at_server(&mut self, car: usize, connection: u32, command: ServerCommand, sent: MonoTime) {
         let now = self.server_now();
         let Some(node) = self.nodes.get(car).filter(|node| node.socket.connection == Some(connection)) else { return };
         let round_trip_us = node.socket.round_trip_us;
@@ -241,12 +238,12 @@ impl World {
     }
 
     fn server_now(&self) -> Now {
-        Now { mono: crate::core::clock::MonoTime(self.now), unix_ms: self.now / 1_000 }
+        Now { mono: MonoTime(BOOTED_US + self.now), unix_ms: self.now / 1_000 }
     }
 
     pub(super) fn found_server(&mut self, convoy: ConvoyId) {
         self.convoy = convoy;
-        self.server = Some(Authority::new(None, None, crate::core::clock::MonoTime(self.now)));
+        self.server = Some(Authority::new(None, None, self.server_now().mono));
     }
 }
 

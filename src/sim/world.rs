@@ -57,6 +57,8 @@ pub struct World {
     browsing: BTreeMap<(usize, usize), (bool, Instant)>,
     /// When a link, a connection or a car last came or went.
     pub(super) disturbed: Instant,
+    /// When something was last cut, or healed.
+    pub(super) fault: Instant,
     /// Messages that cars gave to links.
     pub(super) sent: u64,
     /// The entries that were ever added, by change, and those that were ever removed.
@@ -89,6 +91,7 @@ impl World {
             in_order: BTreeMap::new(),
             browsing: BTreeMap::new(),
             disturbed: 0,
+            fault: 0,
             sent: 0,
             additions: BTreeMap::new(),
             removals: BTreeSet::new(),

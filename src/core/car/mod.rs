@@ -102,6 +102,8 @@ pub struct Car {
     clock: SlewedClock,
     base: TimeBase,
     next_probe: MonoTime,
+    /// When the server last answered a probe, or took us in.
+    answered: MonoTime,
     server_lead_us: i64,
 
     own: Own,
@@ -172,6 +174,7 @@ impl Car {
             clock: SlewedClock::continued(map),
             base,
             next_probe: now,
+            answered: now,
             server_lead_us: LEAD_MIN_US,
             planner: Planner::default(),
             audio: AudioStatus::default(),
@@ -282,6 +285,7 @@ impl Car {
             self.next_roll(),
             self.backend.poll_timeout(),
             self.mesh_timeout(),
+            self.silence_due(),
             to_server,
         ]
         .into_iter()
@@ -324,6 +328,7 @@ impl Car {
         }
         self.run_waiting(now);
         self.probe_when_due(now);
+        self.notice_silence(now);
         self.tend_mesh(now);
         self.decide_tier(now);
         self.advance(now);

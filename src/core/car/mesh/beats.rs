@@ -171,8 +171,7 @@ impl Car {
         if self.is_of_another_time(&estimate.map, now) {
             self.leave_own_time();
         }
-        self.clock.follow(&estimate, now);
-        self.base = TimeBase::Convoy;
+        self.follow_clock(&estimate, now);
     }
 
     /// Whether what was dated here means nothing by that clock.
