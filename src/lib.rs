@@ -31,6 +31,8 @@ pub mod host;
 pub mod link;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "car")]

@@ -89,6 +89,22 @@ impl Tiers {
         }
     }
 
+    /// The server does not answer, though there is a connection.
+    pub fn handle_silence(&mut self) {
+        if self.socket == SocketState::Connected {
+            self.socket = SocketState::Degraded;
+            self.wary = true;
+            self.good_since = None;
+            "the server does not answer".clone_into(&mut self.reason);
+        }
+    }
+
+    /// Whether the server is connected and answers in time.
+    #[must_use]
+    pub fn is_socket_good(&self) -> bool {
+        self.socket == SocketState::Connected
+    }
+
     /// Members enough can be reached over the mesh, or not.
     pub fn handle_mesh(&mut self, enough: bool, now: MonoTime) {
         match (enough, self.mesh_since) {

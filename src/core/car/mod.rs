@@ -14,6 +14,7 @@ mod tests;
 use super::changes::{Change, Hlc};
 use super::clock::{ClockMap, ConvoyTime, Estimator, MonoTime, SlewedClock};
 use super::convoy::{LEAD_MIN_US, Snapshot};
+use super::election::Choice;
 use super::id::{ConvoyId, DeviceId, UserId};
 use super::io::{AudioCommand, Dialect, Input, Notice, Output, Saved};
 use super::mesh::MeshSettings;
@@ -103,6 +104,8 @@ pub struct Car {
     next_probe: MonoTime,
     /// When to ask again to be taken in, of a server that lives.
     rejoin: Option<MonoTime>,
+    /// When the server last answered a probe, or took us in.
+    answered: MonoTime,
     server_lead_us: i64,
 
     own: Own,
@@ -176,6 +179,7 @@ impl Car {
             base,
             next_probe: now,
             rejoin: None,
+            answered: now,
             server_lead_us: LEAD_MIN_US,
             planner: Planner::default(),
             audio: AudioStatus::default(),
@@ -237,6 +241,34 @@ impl Car {
         self.outputs.pop_front()
     }
 
+    /// Whom this car obeys now.
+    #[must_use]
+    pub fn obeys(&self) -> Choice {
+        match self.mesh.obeys_now() {
+            Obeys::Server => Choice::Server,
+            Obeys::Myself => Choice::Lead,
+            Obeys::Neighbour(peer) => Choice::Follow(peer.clone()),
+        }
+    }
+
+    /// What the convoy agrees on, as far as it is known here.
+    #[must_use]
+    pub fn state(&self) -> &Snapshot {
+        &self.state
+    }
+
+    /// Own changes that no authority has answered for.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.own.count()
+    }
+
+    /// Convoy time at `now`; none while it is not known.
+    #[must_use]
+    pub fn convoy_time(&self, now: MonoTime) -> Option<ConvoyTime> {
+        self.clock.map().filter(|_| self.time_known()).map(|map| map.convoy(now))
+    }
+
     /// When to call `handle(Wake)` if nothing else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoTime> {
@@ -260,6 +292,7 @@ impl Car {
             self.own.resend_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
             self.backend.poll_timeout(),
             self.mesh_timeout(),
+            self.silence_due(),
             to_server,
         ]
         .into_iter()
@@ -303,6 +336,7 @@ impl Car {
         self.run_waiting(now);
         self.rejoin_when_due(now);
         self.probe_when_due(now);
+        self.notice_silence(now);
         self.tend_mesh(now);
         self.decide_tier(now);
         self.advance(now);

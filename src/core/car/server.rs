@@ -2,10 +2,13 @@
 
 use super::{Car, Link, Obeys, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, Verdict};
-use crate::core::clock::{MonoTime, Probe};
+use crate::core::clock::{Estimate, MonoTime, Probe, SlewedClock};
 use crate::core::convoy::Snapshot;
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
 use crate::core::timeline::Anchor;
+
+/// A server that has not answered for so long is taken for gone: three probes.
+const SILENT_US: i64 = 1_600_000;
 
 impl Car {
     pub(super) fn handle_server(&mut self, event: ServerEvent, now: MonoTime) {
@@ -32,6 +35,7 @@ impl Car {
                     self.take_over(*snapshot, now);
                 }
                 self.tiers.handle_joined(now);
+                self.answered = now;
             }
             ServerEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
             ServerEvent::State(_) if self.obeys_mesh() => {}
@@ -198,6 +202,7 @@ impl Car {
             return;
         }
         self.tiers.handle_round_trip(probe.round_trip_us(), now);
+        self.answered = now;
         let Some(estimate) = self.estimator.estimate() else { return };
         if self.base != TimeBase::Convoy && self.estimator.count() < PROBES_ENOUGH {
             return;
@@ -206,8 +211,28 @@ impl Car {
             // The clock of the neighbour that leads counts.
             return;
         }
-        self.clock.follow(&estimate, now);
+        self.follow_clock(&estimate, now);
+    }
+
+    /// Bends this car's clock to an estimate of the convoy's; a time that it made up itself just ends.
+    pub(super) fn follow_clock(&mut self, estimate: &Estimate, now: MonoTime) {
+        if self.base != TimeBase::Convoy {
+            self.clock = SlewedClock::default();
+        }
+        self.clock.follow(estimate, now);
         self.base = TimeBase::Convoy;
+    }
+
+    /// A server that answers no more is none, whatever the connection says.
+    pub(super) fn notice_silence(&mut self, now: MonoTime) {
+        if self.silence_due().is_some_and(|due| now >= due) {
+            self.tiers.handle_silence();
+        }
+    }
+
+    pub(super) fn silence_due(&self) -> Option<MonoTime> {
+        let expects = self.link == Link::Joined(Dialect::Jamz) && self.tiers.is_socket_good();
+        expects.then(|| self.answered + SILENT_US)
     }
 
     pub(super) fn probe_when_due(&mut self, now: MonoTime) {

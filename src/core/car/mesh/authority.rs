@@ -1,6 +1,6 @@
 //! Whom this car obeys, whether it leads, and that somebody who is there controls.
 
-use super::peer::Live;
+use super::peer::{Live, Peer};
 use crate::core::car::{Car, TimeBase};
 use crate::core::changes::Action;
 use crate::core::clock::MonoTime;
@@ -67,11 +67,14 @@ impl Sources {
 
 impl Car {
     pub(super) fn tend_authority(&mut self, now: MonoTime) {
+        for live in self.mesh.peers.values_mut().filter_map(Peer::live_mut) {
+            live.gone |= live.source_dies().is_some_and(|dies| now >= dies);
+        }
         let claim = self.claim_to_lead();
         let server = self.is_joined_to_server() && self.tiers.socket_holds(now);
         let heard = self.mesh.live().filter_map(|(peer, live)| {
             let beat = live.beat.as_ref()?;
-            (now < live.source_dies(&beat.route)).then_some(Heard { peer, route: &beat.route })
+            (!live.gone).then_some(Heard { peer, route: &beat.route })
         });
         let chosen = match choose(self.me.device(), server, &claim, heard, self.mesh.upstream()) {
             Choice::Server => Obeys::Server,
@@ -87,7 +90,7 @@ impl Car {
     }
 
     pub(super) fn authority_due(&self) -> Option<MonoTime> {
-        let sources = self.mesh.live().filter_map(|(_, live)| Some(live.source_dies(&live.beat.as_ref()?.route)));
+        let sources = self.mesh.live().filter(|(_, live)| !live.gone).filter_map(|(_, live)| live.source_dies());
         let established = self.mesh.leading.followed.filter(|_| !self.mesh.leading.established);
         let orphaned = self.mesh.orphaned.filter(|_| !self.own.is_taking_control());
         [
@@ -267,8 +270,8 @@ impl Car {
 
 impl Live {
     /// When the authority that this neighbour tells of is to be taken for gone, if it does not count on.
-    fn source_dies(&self, route: &crate::core::mesh::Route) -> MonoTime {
-        let links = route.path.len().saturating_sub(1) as i64;
-        self.counted + GONE_US + links * GONE_PER_LINK_US
+    fn source_dies(&self) -> Option<MonoTime> {
+        let links = self.beat.as_ref()?.route.path.len().saturating_sub(1) as i64;
+        Some(self.counted + GONE_US + links * GONE_PER_LINK_US)
     }
 }

@@ -130,7 +130,7 @@ impl Car {
         }
         live.echo = Some(Echo { sent: beat.sent, received });
         if fresh {
-            live.counted = now;
+            (live.counted, live.gone) = (now, false);
         }
         if beat.ask {
             live.asked_by_it = Some(now);
@@ -171,8 +171,7 @@ impl Car {
         if self.is_of_another_time(&estimate.map, now) {
             self.leave_own_time();
         }
-        self.clock.follow(&estimate, now);
-        self.base = TimeBase::Convoy;
+        self.follow_clock(&estimate, now);
     }
 
     /// Whether what was dated here means nothing by that clock.

@@ -107,10 +107,9 @@ impl Car {
             .mesh
             .live()
             .filter(|(device, live)| {
-                let serves_itself =
-                    live.beat.as_ref().is_some_and(|beat| has_server(&beat.route.source, &beat.route.path));
                 let is_follower = live.beat.as_ref().is_some_and(|beat| self.is_led_here(device, &beat.route));
-                let below = is_follower || (upstream.is_none() && !serves_itself);
+                // Who says that it hears the server may be about to find out that it does not.
+                let below = is_follower || upstream.is_none();
                 *device != from && (Some(*device) == upstream || (below && !only_up))
             })
             .map(|(device, _)| device.clone())
@@ -137,8 +136,8 @@ impl Car {
         let server = AtServer::Known;
         self.mesh.log.note(Logged { change: change.clone(), from: None, refused: None, server });
         if change.signature.is_some() {
-            let nobody = self.me.device().clone();
-            self.forward(&nobody, change, 0, false);
+            let to: Vec<DeviceId> = self.followers().map(|(device, _)| device.clone()).collect();
+            self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops: 0 });
         }
         self.touch(now);
     }

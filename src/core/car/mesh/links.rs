@@ -26,12 +26,13 @@ impl Car {
     }
 
     pub(super) fn links_due(&self) -> Option<MonoTime> {
+        let has_room = self.connecting() < CONNECTING_MAX;
         let retries = self
             .mesh
             .wanted
             .iter()
             .filter_map(|device| self.mesh.peers.get(device))
-            .filter(|peer| matches!(peer.link, Link::Down))
+            .filter(|peer| has_room && matches!(peer.link, Link::Down))
             .map(|peer| peer.retry);
         let attempts = self.mesh.peers.values().filter_map(|peer| peer.timeout());
         let live = self.mesh.live().filter_map(|(_, live)| {
@@ -118,8 +119,7 @@ impl Car {
 
     fn connect(&mut self, wanted: &BTreeSet<DeviceId>, now: MonoTime) {
         for device in wanted {
-            let connecting = |peer: &&Peer| matches!(peer.link, Link::Connecting { ours: true, .. });
-            if self.mesh.peers.values().filter(connecting).count() >= CONNECTING_MAX {
+            if self.connecting() >= CONNECTING_MAX {
                 return;
             }
             let attempt = Attempt((self.mesh.attempt + 1).max(now.0.unsigned_abs()));
@@ -131,6 +131,11 @@ impl Car {
             self.mesh.attempt = attempt.0;
             self.outputs.push_back(Output::Mesh(MeshCommand::Connect { peer: device.clone(), attempt }));
         }
+    }
+
+    fn connecting(&self) -> usize {
+        let is_ours = |peer: &&Peer| matches!(peer.link, Link::Connecting { ours: true, .. });
+        self.mesh.peers.values().filter(is_ours).count()
     }
 
     fn close_idle(&mut self, wanted: &BTreeSet<DeviceId>, now: MonoTime) {

@@ -123,6 +123,8 @@ pub(super) struct Live {
     pub(super) echo: Option<Echo>,
     /// When its authority was last heard to count.
     pub(super) counted: MonoTime,
+    /// It counts no more.
+    pub(super) gone: bool,
     /// Own questions and answers of which it is not proved that they arrived, by when they left.
     pub(super) asks: VecDeque<MonoTime>,
     pub(super) answers: VecDeque<MonoTime>,
@@ -148,6 +150,7 @@ impl Live {
             heard: now,
             echo: None,
             counted: now,
+            gone: false,
             asks: VecDeque::new(),
             answers: VecDeque::new(),
             asked: None,

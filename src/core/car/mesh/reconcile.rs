@@ -44,14 +44,15 @@ impl Sync {
 
 impl Car {
     pub(super) fn tend_sync(&mut self, now: MonoTime) {
-        let Some(peer) = self.sync_partner() else {
-            self.mesh.sync = Sync::default();
-            return;
-        };
         if self.repeat_due().is_some_and(|due| now >= due) {
             self.mesh.sync.repeated = Some(now);
             self.repeat_own();
         }
+        let Some(peer) = self.sync_partner() else {
+            let Sync { repeated, whole, .. } = self.mesh.sync;
+            self.mesh.sync = Sync { repeated, whole, ..Sync::default() };
+            return;
+        };
         let digest = self.digest();
         let told = self.mesh.live_with(&peer).and_then(|live| live.beat.as_ref()).map(|beat| beat.digest);
         let sync = &mut self.mesh.sync;

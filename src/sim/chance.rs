@@ -1,0 +1,44 @@
+//! Repeatable chance (splitmix64).
+
+/// A stream of numbers that its seed determines.
+#[derive(Debug, Clone)]
+pub struct Chance(u64);
+
+impl Chance {
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From nought up to `below`, which it never reaches.
+    pub fn below(&mut self, below: usize) -> usize {
+        (self.next() % (below.max(1) as u64)) as usize
+    }
+
+    /// From `least` to `most`, both possible.
+    pub fn between(&mut self, least: i64, most: i64) -> i64 {
+        least + (self.next() % ((most - least).max(0) as u64 + 1)) as i64
+    }
+
+    /// True with this probability.
+    pub fn happens(&mut self, probability: f64) -> bool {
+        self.unit() < probability
+    }
+
+    /// Exponentially distributed, as queueing is.
+    pub fn queueing(&mut self, mean_us: f64) -> i64 {
+        (-mean_us * (1.0 - self.unit()).ln()) as i64
+    }
+
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,122 @@
+//! One car on the road: its core, its crystal, its disk, and the ends of its links.
+
+use super::Instant;
+use super::chance::Chance;
+use super::disk::Disk;
+use super::links::End;
+use super::server::Socket;
+use crate::core::car::{Car, Identity, Start};
+use crate::core::changes::ChangeId;
+use crate::core::clock::MonoTime;
+use crate::core::id::{ConvoyId, DeviceId, UserId};
+use crate::core::io::RequestId;
+use crate::core::mesh::MeshSettings;
+use crate::core::signature::DeviceKey;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How a car's own clock runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Crystal {
+    zero: i64,
+    rate: f64,
+}
+
+impl Crystal {
+    fn draw(chance: &mut Chance) -> Self {
+        Self { zero: chance.between(0, 4_000_000_000), rate: chance.between(-100, 100) as f64 * 1e-6 }
+    }
+
+    pub(super) fn mono(&self, at: Instant) -> MonoTime {
+        MonoTime(self.zero + at + (at as f64 * self.rate) as i64)
+    }
+
+    /// The first instant at which the crystal shows `mono`.
+    pub(super) fn instant(&self, mono: MonoTime) -> Instant {
+        let mut at = ((mono.0.saturating_sub(self.zero)) as f64 / (1.0 + self.rate)) as i64 - 1;
+        while self.mono(at) < mono && at < i64::MAX / 2 {
+            at += 1;
+        }
+        at
+    }
+}
+
+/// A car.
+#[derive(Debug)]
+pub(super) struct Node {
+    identity: Identity,
+    pub(super) crystal: Crystal,
+    /// None while it is switched off.
+    pub(super) car: Option<Car>,
+    /// Counts the starts, so that what was meant for an earlier run is told apart.
+    pub(super) life: u32,
+    pub(super) disk: Disk,
+    pub(super) ends: BTreeMap<usize, End>,
+    pub(super) found: BTreeSet<usize>,
+    pub(super) announces: bool,
+    pub(super) socket: Socket,
+    /// When the next wake is due; an earlier one that was planned is void.
+    pub(super) wake: Option<Instant>,
+    pub(super) requests: u64,
+    pub(super) acknowledged: BTreeSet<ChangeId>,
+    pub(super) waiting: BTreeSet<RequestId>,
+}
+
+impl Node {
+    pub(super) fn new(number: usize, chance: &mut Chance) -> Option<Self> {
+        // Device ids are as good as random, so that their order is another one than that of the users.
+        let secret: Vec<u8> = std::iter::repeat_with(|| (chance.next() & 0xff) as u8).take(32).collect();
+        let key = DeviceKey::from_secret(secret.first_chunk()?).ok()?;
+        let user = UserId::new(format!("user-{number}")).ok()?;
+        Some(Self {
+            identity: Identity { key, user, name: format!("car {number}"), version: "sim".into() },
+            crystal: Crystal::draw(chance),
+            car: None,
+            life: 0,
+            disk: Disk::default(),
+            ends: BTreeMap::new(),
+            found: BTreeSet::new(),
+            announces: false,
+            socket: Socket::default(),
+            wake: None,
+            requests: 0,
+            acknowledged: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+        })
+    }
+
+    pub(super) fn device(&self) -> &DeviceId {
+        self.identity.device()
+    }
+
+    /// Switches the car on, with what its disk has; a reboot makes its clock begin anew.
+    pub(super) fn start(&mut self, convoy: ConvoyId, has_server: bool, reboot: bool, at: Instant) {
+        self.life += 1;
+        if reboot {
+            self.crystal.zero = -at;
+        }
+        let start = Start {
+            identity: self.identity.clone(),
+            convoy: Some(convoy),
+            has_server,
+            mesh: MeshSettings { enabled: true, idle_us: 10_000_000, ..MeshSettings::default() },
+            saved: self.disk.saved.clone(),
+            tail: self.disk.tail(),
+            pending: self.disk.pending(),
+            recent: self.disk.recent(),
+            sequence: self.disk.sequence,
+            same_boot: !reboot && self.life > 1,
+        };
+        self.car = Some(Car::new(start, self.crystal.mono(at)));
+    }
+
+    /// The power goes.
+    pub(super) fn stop(&mut self) {
+        self.car = None;
+        self.life += 1;
+        self.ends.clear();
+        self.found.clear();
+        self.announces = false;
+        self.wake = None;
+        self.waiting.clear();
+    }
+}

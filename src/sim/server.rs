@@ -1,0 +1,252 @@
+//! The server of the drive: the real authority, behind connections that are cut, openly or silently.
+
+use super::world::{Event, World};
+use super::{Instant, SECOND};
+use crate::core::authority::{Authority, ConnectionId, Message, Newcomer, Now, Output};
+use crate::core::changes::{Change, Verdict};
+use crate::core::clock::MonoTime;
+use crate::core::id::ConvoyId;
+use crate::core::io::{Dialect, Input, ServerCommand, ServerEvent};
+use crate::core::mesh::SignedSignal;
+use crate::core::signature::check_change;
+use crate::core::status::MemberKind;
+
+/// A car's connection to the server.
+#[derive(Debug, Default)]
+pub(super) struct Socket {
+    /// The road has no way to the server here.
+    pub(super) cut: bool,
+    /// Numbers the connections; none while there is no connection.
+    pub(super) connection: Option<u32>,
+    connections: u32,
+    /// What waits in a silent connection, and which way it goes.
+    stuck: Vec<Stuck>,
+    round_trip_us: Option<i64>,
+}
+
+#[derive(Debug)]
+enum Stuck {
+    Up(ServerCommand),
+    Down(ServerEvent),
+}
+
+/// Both sides take a silent connection for dead after so long.
+const SILENT_US: Instant = 4 * SECOND;
+/// The server runs for so long already.
+const BOOTED_US: i64 = 700 * SECOND;
+
+impl World {
+    /// The way to the server is cut; openly, or so that nobody notices at first.
+    pub(super) fn cut_server(&mut self, car: usize, silently: bool) {
+        let connection = self.nodes.get(car).and_then(|node| node.socket.connection);
+        self.nodes_mut(car, |node| node.socket.cut = true);
+        let at = if silently { self.now + SILENT_US } else { self.now };
+        if let Some(connection) = connection {
+            self.at(at, Event::Hung { car, connection });
+        }
+    }
+
+    pub(super) fn heal_server(&mut self, car: usize) {
+        let Some(node) = self.nodes.get_mut(car) else { return };
+        node.socket.cut = false;
+        let stuck = std::mem::take(&mut node.socket.stuck);
+        for stuck in stuck {
+            match stuck {
+                Stuck::Up(command) => self.to_server(car, command),
+                Stuck::Down(event) => self.to_car(car, event),
+            }
+        }
+        if self.nodes.get(car).is_some_and(|node| node.socket.connection.is_none()) {
+            let at = self.now + self.chance.between(200_000, 2_500_000);
+            self.at(at, Event::Dial { car });
+        }
+    }
+
+    /// A connection was silent for too long, or its end was seen.
+    pub(super) fn hang_up_server(&mut self, car: usize, connection: u32) {
+        let Some(node) = self.nodes.get_mut(car) else { return };
+        if node.socket.connection != Some(connection) || !(node.socket.cut || node.car.is_none()) {
+            return;
+        }
+        node.socket.connection = None;
+        node.socket.stuck.clear();
+        self.disturbed(|| format!("{car} has lost the server"));
+        let now = self.server_now();
+        if let Some(server) = &mut self.server {
+            server.handle_leave(&name(car, connection), true, now);
+        }
+        self.drain_server();
+        self.input(car, Input::Server(ServerEvent::Down { reason: "cut".into() }));
+    }
+
+    pub(super) fn dial(&mut self, car: usize) {
+        let has_server = self.server.is_some();
+        let Some(node) = self.nodes.get_mut(car) else { return };
+        if !has_server || node.socket.cut || node.car.is_none() || node.socket.connection.is_some() {
+            return;
+        }
+        node.socket.connections += 1;
+        node.socket.connection = Some(node.socket.connections);
+        self.disturbed(|| format!("{car} has the server"));
+        self.to_car(car, ServerEvent::Up { dialect: Dialect::Jamz });
+    }
+
+    pub(super) fn perform_server(&mut self, car: usize, command: ServerCommand) {
+        let Some(node) = self.nodes.get_mut(car).filter(|node| node.socket.connection.is_some()) else { return };
+        if node.socket.cut {
+            node.socket.stuck.push(Stuck::Up(command));
+        } else {
+            self.to_server(car, command);
+        }
+    }
+
+    fn to_server(&mut self, car: usize, command: ServerCommand) {
+        let connection = self.nodes.get(car).and_then(|node| node.socket.connection);
+        let (Some(connection), sent) = (connection, self.mono(car)) else { return };
+        let at = self.wan_at((car, usize::MAX));
+        self.at(at, Event::AtServer { car, connection, command: Box::new(command), sent });
+    }
+
+    fn to_car(&mut self, car: usize, event: ServerEvent) {
+        let Some(node) = self.nodes.get_mut(car).filter(|node| node.socket.connection.is_some()) else { return };
+        if node.socket.cut {
+            node.socket.stuck.push(Stuck::Down(event));
+            return;
+        }
+        let connection = node.socket.connection.unwrap_or_default();
+        let at = self.wan_at((usize::MAX, car));
+        self.at(at, Event::FromServer { car, connection, event: Box::new(event) });
+    }
+
+    /// TCP keeps the order.
+    fn wan_at(&mut self, way: (usize, usize)) -> Instant {
+        let at = self.now + 12_000 + self.chance.queueing(4_000.0);
+        let last = self.in_order.entry(way).or_default();
+        *last = at.max(*last);
+        *last
+    }
+
+    pub(super) fn hear_from_server(&mut self, car: usize, connection: u32, event: ServerEvent) {
+        let Some(node) = self.nodes.get_mut(car).filter(|node| node.socket.connection == Some(connection)) else {
+            return;
+        };
+        if node.socket.cut {
+            node.socket.stuck.push(Stuck::Down(event));
+            return;
+        }
+        let received = node.crystal.mono(self.now);
+        let event = match event {
+            ServerEvent::Probed { sent, server_received, server_sent, lead_us, .. } => {
+                node.socket.round_trip_us = Some(received - sent);
+                ServerEvent::Probed { sent, received, server_received, server_sent, lead_us }
+            }
+            other => other,
+        };
+        if matches!(event, ServerEvent::Joined { .. }) {
+            self.disturbed(|| format!("{car} has joined"));
+        }
+        self.input(car, Input::Server(event));
+    }
+
+    pub(super) fn at_server(&mut self, car: usize, connection: u32, command: ServerCommand, sent: MonoTime) {
+        let now = self.server_now();
+        let Some(node) = self.nodes.get(car).filter(|node| node.socket.connection == Some(connection)) else { return };
+        let round_trip_us = node.socket.round_trip_us;
+        let Some(server) = &mut self.server else { return };
+        let id = name(car, connection);
+        match command {
+            ServerCommand::Join { device, user, name, claim, .. } => {
+                let (connection, kind, dialect) = (id, MemberKind::Car, Dialect::Jamz);
+                let newcomer = Newcomer { connection, device, user, name, kind, dialect };
+                let event = match server.handle_join(newcomer, claim, now) {
+                    Ok(()) => {
+                        ServerEvent::Joined { snapshot: Box::new(server.snapshot().clone()), members: server.members() }
+                    }
+                    Err(reason) => ServerEvent::Rejected { reason },
+                };
+                self.to_car(car, event);
+            }
+            ServerCommand::Leave => server.handle_leave(&id, false, now),
+            ServerCommand::Probe { .. } => {
+                if let Some(us) = round_trip_us {
+                    server.handle_round_trip(&id, us);
+                }
+                let at = server.clock().convoy(now.mono);
+                let lead_us = server.lead_us();
+                let event = ServerEvent::Probed { sent, received: sent, server_received: at, server_sent: at, lead_us };
+                self.to_car(car, event);
+            }
+            ServerCommand::Change(change) => self.change_at_server(car, &id, *change, now),
+            ServerCommand::Signal(signed) => self.signal_at_server(car, signed),
+            ServerCommand::Backend(_) => {}
+        }
+        self.drain_server();
+    }
+
+    fn change_at_server(&mut self, car: usize, id: &ConnectionId, change: Change, now: Now) {
+        let Some(server) = &mut self.server else { return };
+        let is_own = server.seat(id).is_some_and(|seat| seat.device == change.id.device);
+        let change_id = change.id.clone();
+        let decided = if is_own {
+            server.handle_change(id, change, now)
+        } else if check_change(&change, &self.convoy).is_ok() {
+            server.handle_change(id, change, now)
+        } else {
+            Err("it is not signed by its author".to_owned())
+        };
+        let verdict = decided.unwrap_or_else(|reason| Verdict::Refused { reason });
+        if matches!(verdict, Verdict::Refused { .. }) {
+            for other in (0..self.nodes.len()).filter(|other| *other != car) {
+                self.to_car(other, ServerEvent::Refused(change_id.clone()));
+            }
+        }
+        self.to_car(car, ServerEvent::Acked { change: change_id, verdict });
+    }
+
+    fn signal_at_server(&mut self, from: usize, signed: Box<SignedSignal>) {
+        if let Some(to) = self.number_of(&signed.to).filter(|to| *to != from) {
+            self.to_car(to, ServerEvent::Signal(signed));
+        }
+    }
+
+    fn drain_server(&mut self) {
+        let mut sends = Vec::new();
+        if let Some(server) = &mut self.server {
+            while let Some(output) = server.poll_output() {
+                if let Output::Send { to, message } = output {
+                    sends.push((to, message));
+                }
+            }
+        }
+        for (to, message) in sends {
+            for car in to.iter().filter_map(|id| self.seated(id)).collect::<Vec<_>>() {
+                let event = match &message {
+                    Message::Change(change) => ServerEvent::Change(change.clone()),
+                    Message::Members(members) => ServerEvent::Members(members.clone()),
+                    Message::State(snapshot) => ServerEvent::State(snapshot.clone()),
+                    Message::Phone(_) => continue,
+                };
+                self.to_car(car, event);
+            }
+        }
+    }
+
+    fn seated(&self, id: &ConnectionId) -> Option<usize> {
+        self.nodes.iter().enumerate().find_map(|(car, node)| {
+            (node.socket.connection.map(|connection| name(car, connection)).as_ref() == Some(id)).then_some(car)
+        })
+    }
+
+    fn server_now(&self) -> Now {
+        Now { mono: MonoTime(BOOTED_US + self.now), unix_ms: self.now / 1_000 }
+    }
+
+    pub(super) fn found_server(&mut self, convoy: ConvoyId) {
+        self.convoy = convoy;
+        self.server = Some(Authority::new(None, None, self.server_now().mono));
+    }
+}
+
+fn name(car: usize, connection: u32) -> ConnectionId {
+    ConnectionId(format!("{car}.{connection}"))
+}
