@@ -3,10 +3,10 @@
 // A test ends where something is missing, and measures what a driver would: real time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
 
-#[path = "support/mesh_cars.rs"]
-mod cars;
 #[path = "tier_mesh/carrying.rs"]
 mod carrying;
+#[path = "support/mesh_cars.rs"]
+mod cars;
 #[path = "tier_mesh/figures.rs"]
 mod figures;
 #[path = "tier_mesh/hostile.rs"]

@@ -127,7 +127,8 @@ async fn signals_that_make_no_sense_end_the_attempt_at_most() {
         MeshCommand::Signal { from: stranger.clone(), signal }
     };
     let long = "x".repeat(1 << 20);
-    for (attempt, body) in [(1, ""), (2, "v=0"), (3, "\u{0}"), (4, long.as_str()), (5, "v=0\r\nm=application 9 x\r\n")] {
+    for (attempt, body) in [(1, ""), (2, "v=0"), (3, "\u{0}"), (4, long.as_str()), (5, "v=0\r\nm=application 9 x\r\n")]
+    {
         a.links.send(signal(attempt, SignalKind::Offer, body));
         let (down, reason) = a.down(&stranger).await;
         assert_eq!(down, Attempt(attempt));
@@ -137,7 +138,11 @@ async fn signals_that_make_no_sense_end_the_attempt_at_most() {
         }
     }
     for n in 0..500 {
-        a.links.send(signal(n, SignalKind::IceCandidate, "{\"candidate\":\"candidate:1 1 udp 1 10.0.0.1 9 typ host\"}"));
+        a.links.send(signal(
+            n,
+            SignalKind::IceCandidate,
+            "{\"candidate\":\"candidate:1 1 udp 1 10.0.0.1 9 typ host\"}",
+        ));
     }
     // The link that was there is as it was.
     for (from, to) in [(&b, &mut a)] {

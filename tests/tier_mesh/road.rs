@@ -29,7 +29,8 @@ async fn cars_on_a_network_that_leads_nowhere_find_their_way() {
         let (a, b) = (Namespace::new(), Namespace::new());
         a.join(("lan", Some(addresses[0])), &b, ("lan", Some(addresses[1])));
         // Servers that cannot be reached, nor their names looked up, hold nothing up.
-        let ice = IceConfig { stun: vec!["stun:stun.example.org".into(), "stun:192.0.2.1".into()], ..IceConfig::default() };
+        let ice =
+            IceConfig { stun: vec!["stun:stun.example.org".into(), "stun:192.0.2.1".into()], ..IceConfig::default() };
         let (mut one, mut two) = cars(folder.path(), [&a, &b], &ice);
         let took = link(&mut one, &mut two, 1).await.unwrap();
         println!("{}: up in {took:?}", addresses[0]);

@@ -101,15 +101,13 @@ impl Maker {
             .with_ice_transport_policy(policy)
             .with_certificates(vec![self.certificate.clone()])
             .build();
-        let peer = PeerConnectionBuilder::new()
+        let builder = PeerConnectionBuilder::new()
             .with_configuration(configuration)
             .with_setting_engine(settings())
             .with_handler(Arc::new(Handler(told)))
             .with_udp_addrs(addresses::local())
-            .with_data_channel_send_buffer_limit(SEND_BUFFER_BYTES)
-            .build()
-            .await?;
-        let peer: Arc<dyn PeerConnection> = Arc::new(peer);
+            .with_data_channel_send_buffer_limit(SEND_BUFFER_BYTES);
+        let peer: Arc<dyn PeerConnection> = Arc::new(Box::pin(builder.build()).await?);
         let [control, clock, content] = CHANNELS;
         let own = [open(&*peer, control).await?, open(&*peer, clock).await?, open(&*peer, content).await?];
         Ok(Connection { peer, own })

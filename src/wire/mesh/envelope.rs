@@ -171,9 +171,7 @@ pub fn encode(message: &PeerMessage) -> Result<String, EncodeError> {
         PeerMessage::Want(changes) => plain(Kind::Want, Wanted { changes: changes.clone() }),
         PeerMessage::State(snapshot) => plain(Kind::SyncState, state(snapshot)),
         PeerMessage::Members(members) => plain(Kind::Members, Present { members: members.clone() }),
-        PeerMessage::Signal { signal, hops } => {
-            plain(Kind::Signal, Relayed { signal: signal.clone(), hops: *hops })
-        }
+        PeerMessage::Signal { signal, hops } => plain(Kind::Signal, Relayed { signal: signal.clone(), hops: *hops }),
         PeerMessage::Goodbye => plain(Kind::Goodbye, Empty {}),
     }
 }
