@@ -17,9 +17,9 @@ use webrtc::peer_connection::{
 /// Time between two connectivity checks; the crate's own 200 ms make a link slow to come up.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Beats show that a link lives, so ICE may take its time: more of it would be most of a calm link's traffic.
-const ICE_KEEPALIVE: Duration = Duration::from_secs(6);
-const ICE_DISCONNECTED: Duration = Duration::from_secs(13);
-const ICE_FAILED: Duration = Duration::from_secs(7);
+const ICE_KEEPALIVE: Duration = Duration::from_secs(12);
+const ICE_DISCONNECTED: Duration = Duration::from_secs(25);
+const ICE_FAILED: Duration = Duration::from_secs(5);
 /// How long a relayed path waits for a direct one, and one through a NAT for one within the network.
 const RELAY_WAIT: Duration = Duration::from_millis(600);
 const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);

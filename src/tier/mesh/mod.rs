@@ -1,9 +1,10 @@
 //! Tier 2: WebRTC links between cars.
 //!
-//! `links` is the task that the core's commands go to; each attempt at a link is a task of its own (`link`), which makes
-//! one PeerConnection (`connection`) from the car's DTLS identity (`certificate`), the addresses that it has at that
-//! moment (`addresses`) and the STUN and TURN servers (`ice`). `inbox` reads what the peer sends (`collect` under a bound
-//! for all links together), `outbox` keeps what waits to be sent. Whether a link is wanted, alive or to be made anew is the core's business.
+//! `links` is the task that the core's commands go to; each attempt at a link is a task of its own (`link`), which
+//! makes one PeerConnection (`connection`) from the car's DTLS identity (`certificate`), the addresses that it has at
+//! that moment (`addresses`) and the STUN and TURN servers (`ice`). `inbox` reads what the peer sends (`collect` under
+//! a bound for all links together), `outbox` keeps what waits to be sent. Whether a link is wanted, alive or to be made
+//! anew is the core's business.
 
 mod addresses;
 mod certificate;
