@@ -200,5 +200,5 @@ fn start_mesh(
         return Ok(None);
     }
     let settings = mesh::Config { certificate_file: config.paths.state.join("mesh.pem"), ice: config.mesh.ice() };
-    Ok(Some(MeshLinks::start(settings, clock, events)?))
+    Ok(Some(MeshLinks::start(&settings, clock, events)?))
 }

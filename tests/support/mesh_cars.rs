@@ -1,4 +1,5 @@
-//! Cars that have tier 2 for real, and whose signals go by hand: as a core would have them go, or as a test spoils them.
+//! Cars that have tier 2 for real, and whose signals go by hand: as a core would have them go, or as a test spoils
+//! them.
 
 use crate::messages::key;
 use jamz::core::clock::Monotonic;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Longer than anything takes on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where signals go. Cars that are not in it get none.
 #[derive(Clone, Default)]
@@ -49,7 +50,7 @@ impl Car {
         let device = key(n).device().clone();
         let (sender, mut all) = mpsc::channel(1_024);
         let config = Config { certificate_file: folder.join(format!("mesh-{n}.pem")), ice };
-        let links = Arc::new(MeshLinks::start(config, Arc::new(MonotonicClock), sender).unwrap());
+        let links = Arc::new(MeshLinks::start(&config, Arc::new(MonotonicClock), sender).unwrap());
         ether.0.lock().unwrap().insert(device.clone(), links.clone());
         let (seen, events) = mpsc::channel(1_024);
         let (own, own_ether) = (device.clone(), ether.clone());

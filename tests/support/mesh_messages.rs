@@ -28,8 +28,9 @@ pub(crate) fn convoy() -> ConvoyId {
 pub(crate) fn track(n: u64) -> Track {
     let extra = json!({
         "gain": -7.123_456_789_012_345, "third": 1.0 / 3.0, "tiny": 5e-324, "huge": 1.797_693_134_862_315_7e308,
-        "whole": 1.0, "big": 9_007_199_254_740_991_u64, "minus": -0.0, "edge": 0.1 + 0.2, "awkward": 2.225_073_858_507_201e-308,
-        "deep": {"a": [1, [2, [3, {"b": null}]]], "ключ": "значение"}, "art": "https://x/\u{2028}\"\\\u{7f}.png", "yes": true,
+        "whole": 1.0, "big": 9_007_199_254_740_991_u64, "minus": -0.0, "edge": 0.1 + 0.2,
+        "awkward": 2.225_073_858_507_201e-308, "yes": true, "art": "https://x/\u{2028}\"\\\u{7f}.png",
+        "deep": {"a": [1, [2, [3, {"b": null}]]], "ключ": "значение"},
     });
     Track {
         id: TrackId::new(format!("b3-{n}-ü\"\\")).unwrap(),

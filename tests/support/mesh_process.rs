@@ -125,7 +125,8 @@ pub(crate) async fn be_a_car() {
     let (stun, turn, turn_credentials_file, relay_only) = serde_json::from_str(&variable("JAMZ_TEST_ICE")).unwrap();
     let ice = IceConfig { stun, turn, turn_credentials_file, relay_only };
     let (sender, mut events) = mpsc::channel(256);
-    let links = MeshLinks::start(Config { certificate_file, ice }, Arc::new(MonotonicClock), sender).unwrap();
+    let config = Config { certificate_file, ice };
+    let links = MeshLinks::start(&config, Arc::new(MonotonicClock), sender).unwrap();
     let (reader, mut lines) = mpsc::channel(64);
     std::thread::spawn(move || {
         let lines = std::io::stdin().lines().map_while(Result::ok);

@@ -50,14 +50,11 @@ impl Raw {
         let handler = Arc::new(Handler::default());
         let gathered = handler.gathered.clone();
         let settings = SettingEngineBuilder::new().with_multicast_dns_mode(MulticastDnsMode::Disabled).build();
-        let connection = PeerConnectionBuilder::new()
+        let builder = PeerConnectionBuilder::new()
             .with_setting_engine(settings)
             .with_handler(handler)
-            .with_udp_addrs(vec!["0.0.0.0:0"])
-            .build()
-            .await
-            .unwrap();
-        let connection: Arc<dyn PeerConnection> = Arc::new(connection);
+            .with_udp_addrs(vec!["0.0.0.0:0"]);
+        let connection: Arc<dyn PeerConnection> = Arc::new(Box::pin(builder.build()).await.unwrap());
         let mut channels = Vec::new();
         for label in labels {
             let init = RTCDataChannelInit { ordered: true, ..RTCDataChannelInit::default() };

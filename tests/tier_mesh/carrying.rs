@@ -60,7 +60,9 @@ async fn a_state_of_ten_thousand_entries_arrives_while_beats_and_controls_pass_i
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    controls.iter().for_each(|message| a.send(&b.device, message.clone()));
+    for message in &controls {
+        a.send(&b.device, message.clone());
+    }
     let (mut seen, mut beats, mut worst_us) = (Vec::new(), 0, 0);
     loop {
         match b.next().await {

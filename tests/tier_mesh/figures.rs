@@ -3,8 +3,12 @@
 
 use crate::cars::{Car, Ether, pair};
 use crate::messages::{beat, every_kind};
+use crate::namespaces::{self, Namespace};
+use crate::process::{CarProcess, hears, link};
 use jamz::core::mesh::PeerMessage;
+use jamz::tier::mesh::IceConfig;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The p-th percentile, in milliseconds.
@@ -80,4 +84,39 @@ async fn cost_of_links(folder: &std::path::Path) {
     // A tick is 10 ms.
     let ms = (cpu_ticks() - ticks) as f64 * 10.0 / begun.elapsed().as_secs_f64() / (2.0 * f64::from(LINKS));
     println!("a link's end with 2 beats a second each way: {ms:.2} ms of CPU per second");
+}
+
+/// Bytes that have left and entered a network.
+fn traffic(network: &Namespace) -> u64 {
+    let files = ["tx", "rx"].map(|way| format!("/sys/class/net/lan/statistics/{way}_bytes"));
+    let read = Command::new("ip").args(["netns", "exec", &network.0, "cat"]).args(files).output().unwrap();
+    String::from_utf8(read.stdout).unwrap().lines().map(|line| line.parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it measures, and takes two minutes"]
+async fn figures_of_a_calm_link() {
+    if !namespaces::can_be_made() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (calm, period) in [("calm", Duration::from_secs(5)), ("in doubt", Duration::from_millis(500))] {
+        let (a, b) = (Namespace::new(), Namespace::new());
+        a.join(("lan", Some("10.70.0.1/24")), &b, ("lan", Some("10.70.0.2/24")));
+        let ice = IceConfig::default();
+        let mut one = CarProcess::start(1, folder.path(), &a, &ice);
+        let mut two = CarProcess::start(2, folder.path(), &b, &ice);
+        link(&mut one, &mut two, 1).await.unwrap();
+        let of_making = traffic(&a);
+        let begun = Instant::now();
+        let mut count = 0;
+        while begun.elapsed() < Duration::from_mins(1) {
+            count += 1;
+            // One asks, the other answers.
+            assert!(hears(&mut one, &mut two, count).await && hears(&mut two, &mut one, count).await);
+            tokio::time::sleep(period).await;
+        }
+        let per_hour = (traffic(&a) - of_making) as f64 / begun.elapsed().as_secs_f64() * 3_600.0 / 1e6;
+        println!("a link {calm}: {per_hour:.2} MB an hour, both ways; {of_making} bytes to make it");
+    }
 }

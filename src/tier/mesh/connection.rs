@@ -17,9 +17,9 @@ use webrtc::peer_connection::{
 /// Time between two connectivity checks; the crate's own 200 ms make a link slow to come up.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Beats show that a link lives, so ICE may take its time: more of it would be most of a calm link's traffic.
-const ICE_KEEPALIVE: Duration = Duration::from_secs(6);
-const ICE_DISCONNECTED: Duration = Duration::from_secs(13);
-const ICE_FAILED: Duration = Duration::from_secs(7);
+const ICE_KEEPALIVE: Duration = Duration::from_secs(12);
+const ICE_DISCONNECTED: Duration = Duration::from_secs(25);
+const ICE_FAILED: Duration = Duration::from_secs(5);
 /// How long a relayed path waits for a direct one, and one through a NAT for one within the network.
 const RELAY_WAIT: Duration = Duration::from_millis(600);
 const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
@@ -101,15 +101,13 @@ impl Maker {
             .with_ice_transport_policy(policy)
             .with_certificates(vec![self.certificate.clone()])
             .build();
-        let peer = PeerConnectionBuilder::new()
+        let builder = PeerConnectionBuilder::new()
             .with_configuration(configuration)
             .with_setting_engine(settings())
             .with_handler(Arc::new(Handler(told)))
             .with_udp_addrs(addresses::local())
-            .with_data_channel_send_buffer_limit(SEND_BUFFER_BYTES)
-            .build()
-            .await?;
-        let peer: Arc<dyn PeerConnection> = Arc::new(peer);
+            .with_data_channel_send_buffer_limit(SEND_BUFFER_BYTES);
+        let peer: Arc<dyn PeerConnection> = Arc::new(Box::pin(builder.build()).await?);
         let [control, clock, content] = CHANNELS;
         let own = [open(&*peer, control).await?, open(&*peer, clock).await?, open(&*peer, content).await?];
         Ok(Connection { peer, own })

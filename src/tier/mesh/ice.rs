@@ -23,7 +23,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LOOKUP_DEADLINE: Duration = Duration::from_secs(5);
 /// Until names are looked up again: after some failed, and after all were found.
 const RETRY: Duration = Duration::from_secs(10);
-const REFRESH: Duration = Duration::from_secs(300);
+const REFRESH: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Server {

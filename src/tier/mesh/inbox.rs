@@ -2,17 +2,16 @@
 //!
 //! Whoever reads slowly slows this down, and through it the peer: nothing piles up here.
 
+use super::collect::{Collector, Memory};
 use crate::core::clock::{MonoTime, Monotonic};
 use crate::core::mesh::PeerMessage;
-use crate::wire::mesh::{Assembler, CLOCK, CONTENT, Channel, FRAME_BYTES_MAX, FrameError, decode, decode_beat};
+use crate::wire::mesh::{CLOCK, CONTENT, Channel, FRAME_BYTES_MAX, FrameError, decode, decode_beat};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
 
 /// Messages of a peer that wait for the core.
 pub(super) const HEARD_MAX: usize = 32;
-/// All links together collect so much of messages that have not wholly arrived, in KiB.
-pub(super) const COLLECTED_KIB_MAX: usize = 48 << 10;
 /// Reading more than this takes long enough to be done beside.
 const QUICK_BYTES_MAX: usize = 64 << 10;
 
@@ -34,19 +33,17 @@ pub(super) struct Reader {
     pub(super) source: Arc<dyn DataChannel>,
     pub(super) clock: Arc<dyn Monotonic>,
     pub(super) heard: mpsc::Sender<Heard>,
-    /// Permits of one KiB each, of [`COLLECTED_KIB_MAX`].
-    pub(super) memory: Arc<Semaphore>,
+    pub(super) memory: Memory,
 }
 
 impl Reader {
     /// Reads until the channel ends, or nobody wants it any more.
     pub(super) async fn run(self) {
-        let mut assembler = Assembler::default();
-        let mut held = Vec::new();
+        let mut collector = Collector::new(self.memory.clone());
         while let Some(event) = self.source.poll().await {
             let received = self.clock.now();
             let heard = match event {
-                DataChannelEvent::OnMessage(message) => self.take(message, &mut assembler, &mut held).await,
+                DataChannelEvent::OnMessage(message) => self.take(message, &mut collector).await,
                 DataChannelEvent::OnClose => break,
                 _ => Ok(None),
             };
@@ -66,8 +63,7 @@ impl Reader {
     async fn take(
         &self,
         message: RTCDataChannelMessage,
-        assembler: &mut Assembler,
-        held: &mut Vec<OwnedSemaphorePermit>,
+        collector: &mut Collector,
     ) -> Result<Option<PeerMessage>, FrameError> {
         if message.data.len() > FRAME_BYTES_MAX {
             let bytes = message.data.len();
@@ -79,32 +75,10 @@ impl Reader {
         if self.channel != CONTENT {
             return decode(&message.data).map(Some);
         }
-        let pushed = self.collect(&message.data, assembler, held);
-        if assembler.waiting_bytes() == 0 {
-            held.clear();
-        }
-        match pushed? {
+        match collector.push(&message.data)? {
             Some(whole) => decode_beside(whole).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Takes a chunk in, if all links together have not collected too much.
-    fn collect(
-        &self,
-        chunk: &[u8],
-        assembler: &mut Assembler,
-        held: &mut Vec<OwnedSemaphorePermit>,
-    ) -> Result<Option<Vec<u8>>, FrameError> {
-        let kib = u32::try_from(chunk.len().div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        match self.memory.clone().try_acquire_many_owned(kib) {
-            Ok(permit) => held.push(permit),
-            Err(_) => {
-                *assembler = Assembler::default();
-                return Err(FrameError::TooMany { what: "KiB from all peers at once", items_max: COLLECTED_KIB_MAX });
-            }
-        }
-        assembler.push(chunk)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One attempt at a link, and the link that comes of it: one task, from the offer to the end.
 
+use super::collect::Memory;
 use super::connection::{CHANNELS, Connection, Maker, TOLD_MAX, Told};
 use super::inbox::{HEARD_MAX, Heard, Reader};
 use super::outbox::{Gone, Outbox};
@@ -8,7 +9,7 @@ use crate::core::id::DeviceId;
 use crate::core::mesh::{Attempt, Beat, MeshEvent, Signal, SignalKind};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
@@ -49,7 +50,7 @@ pub(super) struct Link {
     pub(super) attempt: Attempt,
     pub(super) maker: Arc<Maker>,
     pub(super) clock: Arc<dyn Monotonic>,
-    pub(super) memory: Arc<Semaphore>,
+    pub(super) memory: Memory,
     pub(super) events: mpsc::Sender<MeshEvent>,
     pub(super) orders: mpsc::Receiver<Order>,
 }

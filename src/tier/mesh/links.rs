@@ -1,7 +1,7 @@
 //! The task that the core's commands go to: it starts links, ends them, and gives each what is for it.
 
+use super::collect::Memory;
 use super::connection::Maker;
-use super::inbox::COLLECTED_KIB_MAX;
 use super::link::{Link, Order, Role};
 use crate::core::clock::Monotonic;
 use crate::core::id::DeviceId;
@@ -9,7 +9,7 @@ use crate::core::mesh::{Attempt, MeshCommand, MeshEvent, PeerMessage, Signal, Si
 use crate::wire::mesh::encode;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 /// Links and attempts at once; a convoy's hub has fewer.
@@ -31,18 +31,17 @@ pub(super) struct Links {
     maker: Arc<Maker>,
     clock: Arc<dyn Monotonic>,
     events: mpsc::Sender<MeshEvent>,
-    links: BTreeMap<DeviceId, Handle>,
+    handles: BTreeMap<DeviceId, Handle>,
     /// Candidates may overtake the offer that they belong to.
     early: BTreeMap<DeviceId, VecDeque<Signal>>,
-    memory: Arc<Semaphore>,
+    memory: Memory,
     tasks: JoinSet<()>,
 }
 
 impl Links {
     pub(super) fn new(maker: Arc<Maker>, clock: Arc<dyn Monotonic>, events: mpsc::Sender<MeshEvent>) -> Self {
-        let memory = Arc::new(Semaphore::new(COLLECTED_KIB_MAX));
-        let (links, early) = (BTreeMap::new(), BTreeMap::new());
-        Self { maker, clock, events, links, early, memory, tasks: JoinSet::new() }
+        let (handles, early) = (BTreeMap::new(), BTreeMap::new());
+        Self { maker, clock, events, handles, early, memory: Memory::new(), tasks: JoinSet::new() }
     }
 
     /// Runs until the commands end, and then ends all links.
@@ -58,7 +57,7 @@ impl Links {
                 Some(_) = self.tasks.join_next() => {}
             }
         }
-        self.links.clear();
+        self.handles.clear();
         while self.tasks.join_next().await.is_some() {}
     }
 
@@ -68,7 +67,7 @@ impl Links {
             MeshCommand::Signal { from, signal } => self.signal(from, signal).await,
             MeshCommand::Send { to, message } => self.send(to, *message).await,
             MeshCommand::Close { peer } => {
-                self.links.remove(&peer);
+                self.handles.remove(&peer);
                 self.early.remove(&peer);
             }
         }
@@ -76,13 +75,13 @@ impl Links {
 
     /// Begins an attempt; one that exists is given up for it.
     async fn begin(&mut self, peer: DeviceId, attempt: Attempt, role: Role) {
-        self.links.retain(|_, handle| !handle.orders.is_closed());
-        if let Some(handle) = self.links.remove(&peer) {
+        self.handles.retain(|_, handle| !handle.orders.is_closed());
+        if let Some(handle) = self.handles.remove(&peer) {
             // Without room for it, the link ends at once.
             let _ = handle.orders.try_send(Order::Replaced);
         }
         // Those that were replaced a moment ago still end, and may not pile up either.
-        if self.links.len() >= LINKS_MAX || self.tasks.len() >= 2 * LINKS_MAX {
+        if self.handles.len() >= LINKS_MAX || self.tasks.len() >= 2 * LINKS_MAX {
             let reason = format!("this car has {LINKS_MAX} links, and takes no more");
             return self.tell(MeshEvent::Down { peer, attempt, reason }).await;
         }
@@ -98,11 +97,11 @@ impl Links {
             orders: receiver,
         };
         self.tasks.spawn(link.run(role));
-        self.links.insert(peer, Handle { attempt, offering, orders });
+        self.handles.insert(peer, Handle { attempt, offering, orders });
     }
 
     async fn signal(&mut self, from: DeviceId, signal: Signal) {
-        let current = self.links.get(&from).filter(|handle| handle.attempt == signal.attempt);
+        let current = self.handles.get(&from).filter(|handle| handle.attempt == signal.attempt);
         match signal.kind {
             SignalKind::Offer => {
                 if current.is_some_and(|handle| !handle.offering) {
@@ -168,7 +167,7 @@ impl Links {
 
     /// Encodes what takes long beside the other commands.
     fn send_beside(&mut self, to: &[DeviceId], message: PeerMessage) {
-        let links = to.iter().filter_map(|peer| self.links.get(peer));
+        let links = to.iter().filter_map(|peer| self.handles.get(peer));
         // Weak: the message must not keep a link alive.
         let orders: Vec<_> = links.map(|handle| handle.orders.downgrade()).collect();
         self.tasks.spawn(async move {
@@ -188,17 +187,17 @@ impl Links {
     /// Gives an order to a link, if there is one. A link that does not keep up is ended: its core sends again what
     /// matters.
     async fn order(&mut self, peer: &DeviceId, order: Order) {
-        let Some(handle) = self.links.get(peer) else { return };
+        let Some(handle) = self.handles.get(peer) else { return };
         if let Err(mpsc::error::TrySendError::Full(_)) = handle.orders.try_send(order) {
             let attempt = handle.attempt;
-            self.links.remove(peer);
+            self.handles.remove(peer);
             let reason = "it does not take what it is sent".to_owned();
             self.tell(MeshEvent::Down { peer: peer.clone(), attempt, reason }).await;
         }
     }
 
     async fn give_up_all(&mut self, reason: &str) {
-        for (peer, handle) in std::mem::take(&mut self.links) {
+        for (peer, handle) in std::mem::take(&mut self.handles) {
             let attempt = handle.attempt;
             drop(handle);
             self.tell(MeshEvent::Down { peer, attempt, reason: reason.to_owned() }).await;

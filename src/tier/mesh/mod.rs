@@ -1,12 +1,14 @@
 //! Tier 2: WebRTC links between cars.
 //!
-//! `links` is the task that the core's commands go to; each attempt at a link is a task of its own (`link`), which makes
-//! one PeerConnection (`connection`) from the car's DTLS identity (`certificate`), the addresses that it has at that
-//! moment (`addresses`) and the STUN and TURN servers (`ice`). `inbox` reads what the peer sends, `outbox` keeps what
-//! waits to be sent. Whether a link is wanted, alive or to be made anew is the core's business.
+//! `links` is the task that the core's commands go to; each attempt at a link is a task of its own (`link`), which
+//! makes one PeerConnection (`connection`) from the car's DTLS identity (`certificate`), the addresses that it has at
+//! that moment (`addresses`) and the STUN and TURN servers (`ice`). `inbox` reads what the peer sends (`collect` under
+//! a bound for all links together), `outbox` keeps what waits to be sent. Whether a link is wanted, alive or to be made
+//! anew is the core's business.
 
 mod addresses;
 mod certificate;
+mod collect;
 mod config;
 mod connection;
 mod ice;
@@ -49,7 +51,7 @@ impl MeshLinks {
     /// # Errors
     /// [`MeshError`] when the configuration cannot be used, or the certificate neither read nor made.
     pub fn start(
-        config: Config,
+        config: &Config,
         clock: Arc<dyn Monotonic>,
         events: mpsc::Sender<MeshEvent>,
     ) -> Result<Self, MeshError> {

@@ -1,7 +1,7 @@
 //! The DataChannels between cars: which there are, what goes over each, and its bounds.
 //!
-//! Everything is JSON text in one envelope, the user's section 2.1: `{type, action, data, sequence, signature}`. What is
-//! longer than one frame goes over `content`, in chunks. Beats go over `clock`.
+//! Everything is JSON text in one envelope, the user's section 2.1: `{type, action, data, sequence, signature}`. What
+//! is longer than one frame goes over `content`, in chunks. Beats go over `clock`.
 
 mod beat;
 mod change;
