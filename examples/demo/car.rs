@@ -209,6 +209,7 @@ fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
     set("car", "name", fitting.name.into());
     set("server", "url", fitting.server_url.into());
     set("server", "token_file", path("token").into());
+    set("convoy", "secret_file", path("secret").into());
     set("library", "folders", vec![fitting.music.display().to_string()].into());
     set("bus", "bus", format!("unix:path={}", path("bus")).into());
     set("paths", "state", path("state").into());

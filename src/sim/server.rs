@@ -8,7 +8,6 @@ use crate::core::clock::MonoTime;
 use crate::core::id::ConvoyId;
 use crate::core::io::{Dialect, Input, ServerCommand, ServerEvent};
 use crate::core::mesh::SignedSignal;
-use crate::core::signature::check_change;
 use crate::core::status::MemberKind;
 
 /// A car's connection to the server.
@@ -185,21 +184,9 @@ impl World {
 
     fn change_at_server(&mut self, car: usize, id: &ConnectionId, change: Change, now: Now) {
         let Some(server) = &mut self.server else { return };
-        let is_own = server.seat(id).is_some_and(|seat| seat.device == change.id.device);
         let change_id = change.id.clone();
-        let decided = if is_own {
-            server.handle_change(id, change, now)
-        } else if check_change(&change, &self.convoy).is_ok() {
-            server.handle_change(id, change, now)
-        } else {
-            Err("it is not signed by its author".to_owned())
-        };
+        let decided = server.handle_change(id, change, now);
         let verdict = decided.unwrap_or_else(|reason| Verdict::Refused { reason });
-        if matches!(verdict, Verdict::Refused { .. }) {
-            for other in (0..self.nodes.len()).filter(|other| *other != car) {
-                self.to_car(other, ServerEvent::Refused(change_id.clone()));
-            }
-        }
         self.to_car(car, ServerEvent::Acked { change: change_id, verdict });
     }
 
@@ -222,6 +209,10 @@ impl World {
             for car in to.iter().filter_map(|id| self.seated(id)).collect::<Vec<_>>() {
                 let event = match &message {
                     Message::Change(change) => ServerEvent::Change(change.clone()),
+                    Message::Refused(change) => {
+                        let reason = "the server refused it".to_owned();
+                        ServerEvent::Refused { change: change.clone(), reason }
+                    }
                     Message::Members(members) => ServerEvent::Members(members.clone()),
                     Message::State(snapshot) => ServerEvent::State(snapshot.clone()),
                     Message::Phone(_) => continue,
@@ -243,7 +234,7 @@ impl World {
 
     pub(super) fn found_server(&mut self, convoy: ConvoyId) {
         self.convoy = convoy;
-        self.server = Some(Authority::new(None, None, self.server_now().mono));
+        self.server = Some(Authority::new(self.convoy.clone(), None, None, self.server_now().mono));
     }
 }
 
