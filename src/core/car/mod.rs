@@ -248,10 +248,8 @@ impl Car {
 
     /// A change made now is later than everything in the state that was restored.
     fn recall_time(&mut self) {
-        let latest = self.state.timeline.last().map(|stamped| stamped.stamp.hlc);
-        let controlled = self.state.controlled.as_ref().map(|stamp| stamp.hlc);
         let own = self.own.latest();
-        self.hlc = [latest, controlled, own].into_iter().flatten().fold(self.hlc, Hlc::merge);
+        self.hlc = own.into_iter().fold(self.hlc.merge(self.state.latest()), Hlc::merge);
     }
 
     fn time_known(&self) -> bool {

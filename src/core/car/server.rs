@@ -124,6 +124,10 @@ impl Car {
             return;
         }
         let verdict = self.apply(change, now);
+        if matches!(verdict, Verdict::Refused { .. }) {
+            // It counts for the authority: what is held here must differ from what is so.
+            self.rejoin.get_or_insert(now);
+        }
         if verdict != Verdict::Duplicate {
             self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict });
         }
@@ -140,18 +144,18 @@ impl Car {
 
     /// A change counts here. Alone, a car is its own authority.
     pub(super) fn apply(&mut self, change: &Change, now: MonoTime) -> Verdict {
-        let before = self.anchor_now(now);
+        let (before, last) = (self.anchor_now(now), self.state.timeline.last().cloned());
         let verdict = match self.link {
             Link::Joined(_) => self.state.apply(change),
             _ => self.state.apply_alone(change),
         };
-        if verdict == Verdict::Applied {
+        if matches!(verdict, Verdict::Applied | Verdict::Superseded { .. }) {
             self.touch(now);
-            if change.action.anchor().is_some() {
-                self.announce_jump(before.as_ref(), now);
-            } else {
-                self.queue_revision += 1;
-            }
+            self.queue_revision += u64::from(change.action.anchor().is_none());
+        }
+        // Control that was taken earlier than is heard of takes back what came after it.
+        if self.state.timeline.last() != last.as_ref() {
+            self.announce_jump(before.as_ref(), now);
         }
         verdict
     }
