@@ -4,7 +4,7 @@ use super::{AWAIT_US, Car, Link, TimeBase};
 use crate::core::backend::BackendCommand;
 use crate::core::changes::Action;
 use crate::core::clock::{ConvoyTime, Estimator, MonoTime};
-use crate::core::id::{ConvoyId, EntryId, TrackId};
+use crate::core::id::{ConvoyId, EntryId, TrackId, fingerprint};
 use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
 use crate::core::playlist::{ENTRIES_MAX, Track};
@@ -283,7 +283,11 @@ fn track_of_url(url: String) -> Result<Track, Refusal> {
     }
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let title = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path).to_owned();
-    let id = TrackId::new(if url.len() <= TrackId::BYTES_MAX { url.clone() } else { fingerprint(&url) });
+    let id = TrackId::new(if url.len() <= TrackId::BYTES_MAX {
+        url.clone()
+    } else {
+        format!("url-{:016x}", fingerprint(&url))
+    });
     let id = id.map_err(|e| Refusal::Invalid(e.to_string()))?;
     Ok(Track {
         id,
@@ -294,14 +298,6 @@ fn track_of_url(url: String) -> Result<Track, Refusal> {
         url: Some(url),
         extra: serde_json::Map::new(),
     })
-}
-
-/// A name for an address that is too long to be one (FNV-1a, 64 bits).
-fn fingerprint(text: &str) -> String {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("url-{hash:016x}")
 }
 
 /// Minutes and seconds, for people.
