@@ -121,6 +121,7 @@ impl Snapshot {
             self.timeline.roll(now, next);
             rolled = true;
         }
+        self.forget_removed();
         rolled
     }
 
@@ -141,7 +142,11 @@ impl Snapshot {
             | Action::Seek { anchor }
             | Action::ChangeTrack { anchor } => self.set_anchor(change, anchor),
             Action::Add { entry, track, order } => self.playlist.add(entry, track, order, &stamp),
-            Action::Remove { entry } => self.playlist.remove(entry),
+            Action::Remove { entry } => {
+                let removed = self.playlist.remove(entry);
+                self.forget_removed();
+                removed
+            }
             Action::Move { entry, order } => self.playlist.shift(entry, order, &stamp),
             Action::TakeControl => self.note(&stamp, Deed::Take),
             Action::ReleaseControl => self.note(&stamp, Deed::Release),
@@ -196,6 +201,14 @@ impl Snapshot {
             // What it replaced is forgotten: better this music than none.
             self.timeline = before;
         }
+    }
+
+    /// Forgets removed entries that no anchor names.
+    fn forget_removed(&mut self) {
+        let timeline = &self.timeline;
+        self.playlist.forget_removed(|entry| {
+            timeline.from(ConvoyTime(i64::MIN)).any(|stamped| stamped.anchor.entry.as_ref() == Some(entry))
+        });
     }
 }
 

@@ -121,13 +121,15 @@ impl Car {
             return Ok(vec![Action::ChangeTrack { anchor: self.start_of(&entry, at.max(current.at), true) }]);
         }
         let ended = self.duration_us(&current).is_some_and(|duration_us| current.position_us >= duration_us);
-        if current.track.is_some() && !ended {
-            let anchor = Anchor { playing: true, ..current };
-            return Ok(vec![Action::Play { anchor }]);
+        let goes_on = self.track_of(&current).is_some() && !ended;
+        let playlist = &self.state.playlist;
+        let is_removed = current.entry.as_ref().is_some_and(|entry| !playlist.contains(entry));
+        if goes_on && (!is_removed || playlist.is_empty()) {
+            return Ok(vec![Action::Play { anchor: Anchor { playing: true, ..current } }]);
         }
-        let first = self.state.playlist.nth(0).cloned();
-        let first = first.ok_or_else(empty)?;
-        Ok(vec![Action::Play { anchor: self.start_of(&first, at.max(current.at), true) }])
+        let next = playlist.after(current.entry.as_ref()).filter(|_| is_removed);
+        let next = next.or_else(|| playlist.nth(0)).ok_or_else(empty)?;
+        Ok(vec![Action::Play { anchor: self.start_of(next, at.max(current.at), true) }])
     }
 
     fn pause(&self, at: ConvoyTime) -> Vec<Action> {
@@ -155,7 +157,8 @@ impl Car {
             return Err(empty());
         }
         let current = self.intended(at);
-        let next = self.state.playlist.after(current.entry.as_ref()).cloned();
+        let place = current.entry.as_ref().filter(|entry| self.state.playlist.track(entry).is_some());
+        let next = self.state.playlist.after(place).cloned();
         let next = next.ok_or_else(|| Refusal::Invalid("this is the last track of the playlist".into()))?;
         Ok(vec![Action::ChangeTrack { anchor: self.start_of(&next, current.at, current.playing) }])
     }
@@ -207,7 +210,7 @@ impl Car {
     }
 
     fn known(&self, entry: &EntryId) -> Result<(), Refusal> {
-        let known = self.state.playlist.track(entry).is_some();
+        let known = self.state.playlist.contains(entry);
         known
             .then_some(())
             .ok_or_else(|| Refusal::Invalid(format!("no entry {entry} in the playlist (`jamzctl queue list`)")))

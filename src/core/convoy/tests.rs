@@ -231,3 +231,25 @@ fn changes_with_control_taken_among_them_give_the_same_state_in_whatever_order_a
     }
     assert!(taken_back > 1_000, "{taken_back}: the orders must differ");
 }
+
+#[test]
+fn the_playing_entry_is_removed_and_the_music_goes_on_to_its_end_and_then_to_what_followed() {
+    let mut convoy = Snapshot::default();
+    let mut order = OrderKey::between(None, None);
+    for (n, name) in ["x", "y", "z"].into_iter().enumerate() {
+        convoy.apply(&change("a", n as u64 + 1, n as i64, add(name, &order, 10)));
+        order = OrderKey::between(Some(&order), None);
+    }
+    convoy.apply(&change("a", 9, 9, play("y", 1_000)));
+    let remove = |name| Action::Remove { entry: EntryId::new(name).unwrap() };
+    assert_eq!(convoy.apply(&change("b", 1, 10, remove("y"))), Verdict::Applied);
+    assert_eq!(convoy.playlist.len(), 2);
+    let newcomer: Snapshot = serde_json::from_value(serde_json::to_value(&convoy).unwrap()).unwrap();
+    for mut convoy in [convoy, newcomer] {
+        assert!(!convoy.advance(ConvoyTime(9_000_000)));
+        assert!(convoy.advance(ConvoyTime(11_000_000)));
+        let current = convoy.timeline.at(ConvoyTime(11_000_000)).unwrap().anchor.clone();
+        assert_eq!((current.entry.unwrap().as_str(), current.at), ("z", ConvoyTime(10_001_000)));
+        assert_eq!(convoy.playlist.track(&EntryId::new("y").unwrap()), None, "nothing names it any more");
+    }
+}

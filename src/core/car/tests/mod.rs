@@ -3,6 +3,7 @@
 mod alone;
 mod backend;
 mod backend_again;
+mod gone;
 mod joined;
 mod rights;
 
