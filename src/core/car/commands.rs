@@ -18,7 +18,7 @@ const ADDITIONS_MAX: usize = 1_000;
 const PREVIOUS_US: i64 = 3_000_000;
 const URL_BYTES_MAX: usize = 4_096;
 
-type Actions = Result<Vec<Action>, Refusal>;
+pub(super) type Actions = Result<Vec<Action>, Refusal>;
 
 impl Car {
     pub(super) fn handle_command(&mut self, request: RequestId, command: Command, now: MonoTime) {
@@ -132,7 +132,7 @@ impl Car {
         Ok(vec![Action::Play { anchor: self.start_of(next, at.max(current.at), true) }])
     }
 
-    fn pause(&self, at: ConvoyTime) -> Vec<Action> {
+    pub(super) fn pause(&self, at: ConvoyTime) -> Vec<Action> {
         let current = self.intended(at);
         if current.playing { vec![Action::Pause { anchor: Anchor { playing: false, ..current } }] } else { Vec::new() }
     }
@@ -152,7 +152,7 @@ impl Car {
         Ok(vec![Action::Seek { anchor: Anchor { position_us, ..current } }])
     }
 
-    fn next(&self, at: ConvoyTime) -> Actions {
+    pub(super) fn next(&self, at: ConvoyTime) -> Actions {
         if self.state.playlist.is_empty() {
             return Err(empty());
         }

@@ -232,6 +232,7 @@ impl Car {
             self.own.poll_timeout(),
             self.tiers.poll_timeout(),
             self.next_roll(),
+            self.stuck_timeout(),
             self.rejoin.filter(|_| self.link != Link::Down),
             self.own.resend_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
             self.backend.poll_timeout(),
@@ -280,6 +281,7 @@ impl Car {
         self.tick_backend(now);
         self.settle_own(now);
         self.replan(now);
+        self.leave_stuck_track(now);
         self.say_clock();
         self.remember_when_due(now);
     }
