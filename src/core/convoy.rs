@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub const LEAD_MIN_US: i64 = 150_000;
 /// The user's buffer for commands on a satellite link, at its longest.
 pub const LEAD_MAX_US: i64 = 2_000_000;
+/// No control takes effect further from now than the longest lead and what a member's clock may be off.
+pub const CONTROL_AHEAD_MAX_US: i64 = LEAD_MAX_US + 1_000_000;
 
 /// The agreed state. It is its own snapshot: what an authority sends to a newcomer, and what is kept on disk.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use super::{AWAIT_US, Car, Link, TimeBase};
 use crate::core::backend::BackendCommand;
 use crate::core::changes::Action;
 use crate::core::clock::{ConvoyTime, Estimator, MonoTime};
+use crate::core::convoy::CONTROL_AHEAD_MAX_US;
 use crate::core::id::{ConvoyId, EntryId, TrackId, fingerprint};
 use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
@@ -98,9 +99,10 @@ impl Car {
         }
     }
 
-    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from.
+    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from. One that lies
+    /// further ahead than anyone can have meant binds nobody.
     pub(super) fn intended(&self, at: ConvoyTime) -> Anchor {
-        let Some(last) = self.state.timeline.last() else { return Anchor::empty(at) };
+        let Some(last) = self.state.timeline.at(at + CONTROL_AHEAD_MAX_US) else { return Anchor::empty(at) };
         let at = at.max(last.anchor.at);
         let mut anchor = last.anchor.clone();
         while let Some(next) = self.state.following(&anchor).filter(|next| next.at <= at) {

@@ -3,7 +3,7 @@
 use super::{Car, Link, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, Verdict};
 use crate::core::clock::{MonoTime, Probe};
-use crate::core::convoy::Snapshot;
+use crate::core::convoy::{CONTROL_AHEAD_MAX_US, Snapshot};
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
 use crate::core::status::{Member, MemberKind};
 
@@ -123,7 +123,11 @@ impl Car {
             self.handle_acked(&change.id, Verdict::Applied, now);
             return;
         }
-        let verdict = self.apply(change, now);
+        let verdict = if self.is_nonsense(change, now) {
+            Verdict::Refused { reason: "it would take effect too far from now".into() }
+        } else {
+            self.apply(change, now)
+        };
         if matches!(verdict, Verdict::Refused { .. }) {
             // It counts for the authority: what is held here must differ from what is so.
             self.rejoin.get_or_insert(now);
@@ -131,6 +135,12 @@ impl Car {
         if verdict != Verdict::Duplicate {
             self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict });
         }
+    }
+
+    /// Whether a control would take effect when nobody can have meant it.
+    fn is_nonsense(&self, change: &Change, now: MonoTime) -> bool {
+        let latest = self.convoy_now(now) + CONTROL_AHEAD_MAX_US;
+        self.base == TimeBase::Convoy && change.action.anchor().is_some_and(|anchor| anchor.at > latest)
     }
 
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {

@@ -57,3 +57,34 @@ fn the_whole_state_is_asked_for_when_a_change_counts_for_the_server_and_cannot_b
     bench.server(ServerEvent::Change(Box::new(by("stranger", 1, now, seek))));
     assert_eq!(asked(&bench), before + 1);
 }
+
+#[test]
+fn a_control_dated_hours_ahead_blocks_nobody() {
+    let hours = 23 * 3_600 * SECOND;
+    let mut bench = Bench::new(in_convoy());
+    let mut snapshot = playing(&bench);
+    let far = anchor(0, ConvoyTime(bench.now.0 + hours));
+    let pause = Action::Pause { anchor: Anchor { playing: false, ..far } };
+    assert_eq!(snapshot.apply(&by("other", 4, ConvoyTime(bench.now.0 + 1), pause)), Verdict::Applied);
+    bench.join(snapshot, 0);
+    bench.command(Command::Take);
+    bench.command(Command::Seek { position_us: 50 * SECOND });
+    bench.wait(SECOND);
+    let position_us = bench.status().now_playing.position_us;
+    assert!((50 * SECOND..52 * SECOND).contains(&position_us), "{position_us}");
+    bench.command(Command::Pause);
+    bench.wait(SECOND);
+    assert!(!bench.status().now_playing.playing);
+}
+
+#[test]
+fn a_control_dated_hours_ahead_is_not_taken_in() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(playing(&bench), 0);
+    let now = ConvoyTime(bench.now.0);
+    let seek = Action::Seek { anchor: anchor(0, now + 3_600 * SECOND) };
+    bench.server(ServerEvent::Change(Box::new(by("other", 4, now, seek))));
+    let refused = |output: &Output| matches!(output, Output::Record { verdict: Verdict::Refused { .. }, .. });
+    assert!(bench.seen.iter().any(refused));
+    assert_eq!(bench.plan.segments.len(), 1);
+}
