@@ -7,7 +7,7 @@ use crate::core::io::{AudioCommand, Dialect, Notice, Output, Plan, Segment, Sour
 use crate::core::playlist::Track;
 use crate::core::status::LibraryStatus;
 use crate::core::timeline::Anchor;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a track's file.
 #[derive(Debug, Clone)]
@@ -193,10 +193,13 @@ impl Car {
             next = next.and_then(|entry| self.state.playlist.after(Some(&entry)).cloned());
             wanted.extend(next.as_ref().and_then(|entry| self.state.playlist.track(entry)).cloned());
         }
+        let planned = self.planner.plan.segments.iter().map(|segment| segment.track.clone());
+        let needed: BTreeSet<TrackId> = wanted.iter().map(|track| track.id.clone()).chain(planned).collect();
         for track in wanted {
             if !self.planner.files.contains_key(&track.id) {
                 if self.planner.files.len() >= FILES_MAX {
-                    self.planner.files.retain(|_, file| matches!(file, File::Awaited));
+                    let is_awaited = |file: &File| matches!(file, File::Awaited);
+                    self.planner.files.retain(|id, file| is_awaited(file) || needed.contains(id));
                 }
                 self.planner.files.insert(track.id.clone(), File::Awaited);
                 self.outputs.push_back(Output::Resolve(Box::new(track)));

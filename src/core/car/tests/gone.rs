@@ -133,3 +133,23 @@ fn a_missing_track_whose_length_is_known_lasts_as_long_as_it_does_elsewhere() {
     bench.wait(90 * SECOND);
     assert_eq!(title(&bench).as_deref(), Some("a"));
 }
+
+#[test]
+fn the_playing_file_stays_known_while_hundreds_of_others_are_asked_for() {
+    let mut bench = Bench::new(start());
+    bench.add(&[track("long", 100_000)]);
+    bench.command(Command::Play { entry: None });
+    let started = bench.seen.len();
+    for n in 0..300 {
+        bench.add(&[track(&format!("t{n}"), 10)]);
+        bench.command(Command::QueueMove { entry: entry_of(&bench, n + 1), index: 1 });
+        assert!(bench.plan.segments[0].source.is_some(), "after {n} others");
+    }
+    let silenced = |output: &Output| match output {
+        Output::Audio(AudioCommand::Plan(plan)) => {
+            plan.segments.first().is_some_and(|first| first.track.as_str() == "long" && first.source.is_none())
+        }
+        _ => false,
+    };
+    assert!(!bench.seen.iter().skip(started).any(silenced));
+}
