@@ -148,12 +148,8 @@ struct Known {
     /// Those known beyond a gap.
     ahead: BTreeSet<u64>,
     /// How many of the contiguous ones are only taken for known, as their author skipped them.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default)]
     skipped: u64,
-}
-
-fn is_none(count: &u64) -> bool {
-    *count == 0
 }
 
 /// More than this beyond a gap means that the gap will not be filled: the author skipped numbers.

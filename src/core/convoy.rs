@@ -129,10 +129,8 @@ impl Snapshot {
 
     /// Whether its author had the right to a change when he made it.
     fn may(&self, change: &Change) -> bool {
-        let leader = match self.deeds.is_empty() {
-            true => self.controller.as_ref(),
-            false => self.deeds.led_at(Some(&change.stamp())).0,
-        };
+        let leader =
+            if self.deeds.is_empty() { self.controller.as_ref() } else { self.deeds.led_at(Some(&change.stamp())).0 };
         trust::may(&change.id.device, &change.action, leader)
     }
 

@@ -99,8 +99,8 @@ impl Car {
         }
     }
 
-    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from. One that lies
-    /// further ahead than anyone can have meant binds nobody.
+    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from. One that
+    /// lies further ahead than anyone can have meant binds nobody.
     pub(super) fn intended(&self, at: ConvoyTime) -> Anchor {
         let Some(last) = self.state.timeline.at(at + CONTROL_AHEAD_MAX_US) else { return Anchor::empty(at) };
         let at = at.max(last.anchor.at);
