@@ -4,7 +4,8 @@ use super::{AWAIT_US, Car, Link, TimeBase};
 use crate::core::backend::BackendCommand;
 use crate::core::changes::Action;
 use crate::core::clock::{ConvoyTime, Estimator, MonoTime};
-use crate::core::id::{ConvoyId, EntryId, TrackId};
+use crate::core::convoy::CONTROL_AHEAD_MAX_US;
+use crate::core::id::{ConvoyId, EntryId, TrackId, fingerprint};
 use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
 use crate::core::playlist::{ENTRIES_MAX, Track};
@@ -18,7 +19,7 @@ const ADDITIONS_MAX: usize = 1_000;
 const PREVIOUS_US: i64 = 3_000_000;
 const URL_BYTES_MAX: usize = 4_096;
 
-type Actions = Result<Vec<Action>, Refusal>;
+pub(super) type Actions = Result<Vec<Action>, Refusal>;
 
 impl Car {
     pub(super) fn handle_command(&mut self, request: RequestId, command: Command, now: MonoTime) {
@@ -98,9 +99,10 @@ impl Car {
         }
     }
 
-    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from.
+    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from. One that
+    /// lies further ahead than anyone can have meant binds nobody.
     pub(super) fn intended(&self, at: ConvoyTime) -> Anchor {
-        let Some(last) = self.state.timeline.last() else { return Anchor::empty(at) };
+        let Some(last) = self.state.timeline.at(at + CONTROL_AHEAD_MAX_US) else { return Anchor::empty(at) };
         let at = at.max(last.anchor.at);
         let mut anchor = last.anchor.clone();
         while let Some(next) = self.state.following(&anchor).filter(|next| next.at <= at) {
@@ -121,16 +123,18 @@ impl Car {
             return Ok(vec![Action::ChangeTrack { anchor: self.start_of(&entry, at.max(current.at), true) }]);
         }
         let ended = self.duration_us(&current).is_some_and(|duration_us| current.position_us >= duration_us);
-        if current.track.is_some() && !ended {
-            let anchor = Anchor { playing: true, ..current };
-            return Ok(vec![Action::Play { anchor }]);
+        let goes_on = self.track_of(&current).is_some() && !ended;
+        let playlist = &self.state.playlist;
+        let is_removed = current.entry.as_ref().is_some_and(|entry| !playlist.contains(entry));
+        if goes_on && (!is_removed || playlist.is_empty()) {
+            return Ok(vec![Action::Play { anchor: Anchor { playing: true, ..current } }]);
         }
-        let first = self.state.playlist.nth(0).cloned();
-        let first = first.ok_or_else(empty)?;
-        Ok(vec![Action::Play { anchor: self.start_of(&first, at.max(current.at), true) }])
+        let next = playlist.after(current.entry.as_ref()).filter(|_| is_removed);
+        let next = next.or_else(|| playlist.nth(0)).ok_or_else(empty)?;
+        Ok(vec![Action::Play { anchor: self.start_of(next, at.max(current.at), true) }])
     }
 
-    fn pause(&self, at: ConvoyTime) -> Vec<Action> {
+    pub(super) fn pause(&self, at: ConvoyTime) -> Vec<Action> {
         let current = self.intended(at);
         if current.playing { vec![Action::Pause { anchor: Anchor { playing: false, ..current } }] } else { Vec::new() }
     }
@@ -150,12 +154,13 @@ impl Car {
         Ok(vec![Action::Seek { anchor: Anchor { position_us, ..current } }])
     }
 
-    fn next(&self, at: ConvoyTime) -> Actions {
+    pub(super) fn next(&self, at: ConvoyTime) -> Actions {
         if self.state.playlist.is_empty() {
             return Err(empty());
         }
         let current = self.intended(at);
-        let next = self.state.playlist.after(current.entry.as_ref()).cloned();
+        let place = current.entry.as_ref().filter(|entry| self.state.playlist.track(entry).is_some());
+        let next = self.state.playlist.after(place).cloned();
         let next = next.ok_or_else(|| Refusal::Invalid("this is the last track of the playlist".into()))?;
         Ok(vec![Action::ChangeTrack { anchor: self.start_of(&next, current.at, current.playing) }])
     }
@@ -207,7 +212,7 @@ impl Car {
     }
 
     fn known(&self, entry: &EntryId) -> Result<(), Refusal> {
-        let known = self.state.playlist.track(entry).is_some();
+        let known = self.state.playlist.contains(entry);
         known
             .then_some(())
             .ok_or_else(|| Refusal::Invalid(format!("no entry {entry} in the playlist (`jamzctl queue list`)")))
@@ -283,7 +288,11 @@ fn track_of_url(url: String) -> Result<Track, Refusal> {
     }
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let title = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path).to_owned();
-    let id = TrackId::new(if url.len() <= TrackId::BYTES_MAX { url.clone() } else { fingerprint(&url) });
+    let id = TrackId::new(if url.len() <= TrackId::BYTES_MAX {
+        url.clone()
+    } else {
+        format!("url-{:016x}", fingerprint(&url))
+    });
     let id = id.map_err(|e| Refusal::Invalid(e.to_string()))?;
     Ok(Track {
         id,
@@ -294,14 +303,6 @@ fn track_of_url(url: String) -> Result<Track, Refusal> {
         url: Some(url),
         extra: serde_json::Map::new(),
     })
-}
-
-/// A name for an address that is too long to be one (FNV-1a, 64 bits).
-fn fingerprint(text: &str) -> String {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("url-{hash:016x}")
 }
 
 /// Minutes and seconds, for people.

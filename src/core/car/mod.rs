@@ -232,6 +232,7 @@ impl Car {
             self.own.poll_timeout(),
             self.tiers.poll_timeout(),
             self.next_roll(),
+            self.stuck_timeout(),
             self.rejoin.filter(|_| self.link != Link::Down),
             self.own.resend_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
             self.backend.poll_timeout(),
@@ -248,10 +249,8 @@ impl Car {
 
     /// A change made now is later than everything in the state that was restored.
     fn recall_time(&mut self) {
-        let latest = self.state.timeline.last().map(|stamped| stamped.stamp.hlc);
-        let controlled = self.state.controlled.as_ref().map(|stamp| stamp.hlc);
         let own = self.own.latest();
-        self.hlc = [latest, controlled, own].into_iter().flatten().fold(self.hlc, Hlc::merge);
+        self.hlc = own.into_iter().fold(self.hlc.merge(self.state.latest()), Hlc::merge);
     }
 
     fn time_known(&self) -> bool {
@@ -282,6 +281,7 @@ impl Car {
         self.tick_backend(now);
         self.settle_own(now);
         self.replan(now);
+        self.leave_stuck_track(now);
         self.say_clock();
         self.remember_when_due(now);
     }

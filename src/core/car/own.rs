@@ -198,24 +198,29 @@ impl Car {
         let mut open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until: now + REPLY_US };
         open.until = open.until + 10_000 * actions.len() as i64;
         for action in actions {
-            self.hlc = self.hlc.tick(self.convoy_now(now));
-            let id = self.own.next_id();
-            let change = Change {
-                id: id.clone(),
-                hlc: self.hlc,
-                term: self.state.term,
-                user: Some(self.me.user.clone()),
-                action,
-                signature: None,
-            };
+            let id = self.author(action, now);
             open.unsettled.insert(id.sequence);
-            self.own.storing.insert(id.sequence, now);
-            let pending = Pending::new(change.clone(), false);
-            self.own.pending.insert(id.sequence, pending);
             open.changes.push(id);
-            self.outputs.push_back(Output::Store(Box::new(change)));
         }
         self.own.open.insert(request, open);
+    }
+
+    /// Makes a change and has it stored.
+    pub(super) fn author(&mut self, action: Action, now: MonoTime) -> ChangeId {
+        self.hlc = self.hlc.tick(self.convoy_now(now));
+        let id = self.own.next_id();
+        let change = Change {
+            id: id.clone(),
+            hlc: self.hlc,
+            term: self.state.term,
+            user: Some(self.me.user.clone()),
+            action,
+            signature: None,
+        };
+        self.own.storing.insert(id.sequence, now);
+        self.own.pending.insert(id.sequence, Pending::new(change.clone(), false));
+        self.outputs.push_back(Output::Store(Box::new(change)));
+        id
     }
 
     /// A change is durable: it counts here from now on, and goes out.

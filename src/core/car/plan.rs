@@ -7,7 +7,7 @@ use crate::core::io::{AudioCommand, Dialect, Notice, Output, Plan, Segment, Sour
 use crate::core::playlist::Track;
 use crate::core::status::LibraryStatus;
 use crate::core::timeline::Anchor;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a track's file.
 #[derive(Debug, Clone)]
@@ -26,12 +26,16 @@ enum File {
 pub(super) struct Planner {
     files: BTreeMap<TrackId, File>,
     plan: Plan,
+    /// What should play, can not, and has no known end; and since when.
+    stuck: Option<(Anchor, MonoTime)>,
 }
 
 /// Tracks fetched and planned ahead of the current one.
 const AHEAD: usize = 3;
 /// Files remembered; the rest is asked for again when needed.
 const FILES_MAX: usize = 256;
+/// A track that cannot be had and whose end nobody knows is left after so long.
+const STUCK_US: i64 = 5_000_000;
 
 impl Car {
     pub(super) fn handle_track(&mut self, event: TrackEvent) {
@@ -107,6 +111,40 @@ impl Car {
         }
     }
 
+    /// Goes on to the next track when the current one is missing here and nothing says when it ends. One car does that:
+    /// the controller's, or one that is alone.
+    pub(super) fn leave_stuck_track(&mut self, now: MonoTime) {
+        let Some(anchor) = self.stuck(now) else {
+            self.planner.stuck = None;
+            return;
+        };
+        let since = self.planner.stuck.take().filter(|(known, _)| *known == anchor).map_or(now, |(_, since)| since);
+        let is_due = now - since >= STUCK_US;
+        self.planner.stuck = Some((anchor, if is_due { now } else { since }));
+        if is_due {
+            let at = self.convoy_now(now) + self.lead_us();
+            for action in self.next(at).unwrap_or_else(|_| self.pause(at)) {
+                self.author(action, now);
+            }
+        }
+    }
+
+    /// When to look whether the current track is still stuck.
+    pub(super) fn stuck_timeout(&self) -> Option<MonoTime> {
+        self.planner.stuck.as_ref().map(|(_, since)| *since + STUCK_US)
+    }
+
+    fn stuck(&self, now: MonoTime) -> Option<Anchor> {
+        let is_alone = !matches!(self.link, Link::Joined(_));
+        let leads = is_alone || self.state.controller.as_ref() == Some(&self.me.device);
+        let anchor = self.anchor_now(now).filter(|anchor| anchor.playing && leads && self.time_known())?;
+        let is_decided = self.state.timeline.last().is_some_and(|last| last.anchor != anchor);
+        let is_stuck = self.track_of(&anchor).is_none_or(|track| {
+            track.duration_us.is_none() && matches!(self.planner.files.get(&track.id), Some(File::Missing))
+        });
+        (is_stuck && !is_decided).then_some(anchor)
+    }
+
     /// The current anchor, those already decided to come, and the tracks that follow by themselves.
     fn anchors_ahead(&self, convoy_now: ConvoyTime) -> Vec<Anchor> {
         let mut anchors: Vec<Anchor> = Vec::new();
@@ -155,10 +193,13 @@ impl Car {
             next = next.and_then(|entry| self.state.playlist.after(Some(&entry)).cloned());
             wanted.extend(next.as_ref().and_then(|entry| self.state.playlist.track(entry)).cloned());
         }
+        let planned = self.planner.plan.segments.iter().map(|segment| segment.track.clone());
+        let needed: BTreeSet<TrackId> = wanted.iter().map(|track| track.id.clone()).chain(planned).collect();
         for track in wanted {
             if !self.planner.files.contains_key(&track.id) {
                 if self.planner.files.len() >= FILES_MAX {
-                    self.planner.files.retain(|_, file| matches!(file, File::Awaited));
+                    let is_awaited = |file: &File| matches!(file, File::Awaited);
+                    self.planner.files.retain(|id, file| is_awaited(file) || needed.contains(id));
                 }
                 self.planner.files.insert(track.id.clone(), File::Awaited);
                 self.outputs.push_back(Output::Resolve(Box::new(track)));

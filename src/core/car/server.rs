@@ -3,7 +3,7 @@
 use super::{Car, Link, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, Verdict};
 use crate::core::clock::{MonoTime, Probe};
-use crate::core::convoy::Snapshot;
+use crate::core::convoy::{CONTROL_AHEAD_MAX_US, Snapshot};
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
 use crate::core::status::{Member, MemberKind};
 
@@ -123,10 +123,24 @@ impl Car {
             self.handle_acked(&change.id, Verdict::Applied, now);
             return;
         }
-        let verdict = self.apply(change, now);
+        let verdict = if self.is_nonsense(change, now) {
+            Verdict::Refused { reason: "it would take effect too far from now".into() }
+        } else {
+            self.apply(change, now)
+        };
+        if matches!(verdict, Verdict::Refused { .. }) {
+            // It counts for the authority: what is held here must differ from what is so.
+            self.rejoin.get_or_insert(now);
+        }
         if verdict != Verdict::Duplicate {
             self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict });
         }
+    }
+
+    /// Whether a control would take effect when nobody can have meant it.
+    fn is_nonsense(&self, change: &Change, now: MonoTime) -> bool {
+        let latest = self.convoy_now(now) + CONTROL_AHEAD_MAX_US;
+        self.base == TimeBase::Convoy && change.action.anchor().is_some_and(|anchor| anchor.at > latest)
     }
 
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
@@ -140,18 +154,18 @@ impl Car {
 
     /// A change counts here. Alone, a car is its own authority.
     pub(super) fn apply(&mut self, change: &Change, now: MonoTime) -> Verdict {
-        let before = self.anchor_now(now);
+        let (before, last) = (self.anchor_now(now), self.state.timeline.last().cloned());
         let verdict = match self.link {
             Link::Joined(_) => self.state.apply(change),
             _ => self.state.apply_alone(change),
         };
-        if verdict == Verdict::Applied {
+        if matches!(verdict, Verdict::Applied | Verdict::Superseded { .. }) {
             self.touch(now);
-            if change.action.anchor().is_some() {
-                self.announce_jump(before.as_ref(), now);
-            } else {
-                self.queue_revision += 1;
-            }
+            self.queue_revision += u64::from(change.action.anchor().is_none());
+        }
+        // Control that was taken earlier than is heard of takes back what came after it.
+        if self.state.timeline.last() != last.as_ref() {
+            self.announce_jump(before.as_ref(), now);
         }
         verdict
     }

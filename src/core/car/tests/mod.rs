@@ -3,7 +3,9 @@
 mod alone;
 mod backend;
 mod backend_again;
+mod gone;
 mod joined;
+mod rights;
 
 use super::*;
 use crate::core::changes::{Action, Verdict};
