@@ -103,8 +103,22 @@ pub enum ServerEvent {
         snapshot: Box<Snapshot>,
         members: Vec<Member>,
     },
-    /// The server will not have us, or not this request.
+    /// The server will not have us.
     Rejected {
+        reason: String,
+    },
+    /// The server understood a change and says no, or it can never be sent: that is final.
+    Refused {
+        change: ChangeId,
+        reason: String,
+    },
+    /// The server did not take a change in this time: it can be sent again, on this connection too.
+    Failed {
+        change: ChangeId,
+        reason: String,
+    },
+    /// Today's backend takes no message of that length: nothing was said.
+    TooLong {
         reason: String,
     },
     /// A change of any member, ours included, as the authority ordered it.

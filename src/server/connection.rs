@@ -162,7 +162,7 @@ impl Connection {
     fn end(&self, socket: &SocketRef, error: String, ack: AckSender) {
         self.ended.store(true, Ordering::Relaxed);
         self.entrance.metrics.expelled.inc();
-        let failure = Failure { error };
+        let failure = Failure::passing(error);
         let _ = ack.send(&failure);
         let _ = socket.emit(jamz::ERROR, &failure);
         // What still arrives after a disconnect breaks the transport off, and the reason would never get out.

@@ -45,7 +45,7 @@ impl Connection {
             _ => return self.phone(event, data, meters, received),
         };
         let allowed = if self.pass.phone_only { Err(TokenError::Missing.to_string()) } else { own };
-        allowed.unwrap_or_else(|error| Heard::Answer(json!(Failure { error })))
+        allowed.unwrap_or_else(|error| Heard::Answer(json!(Failure::last(error))))
     }
 
     fn join(&self, data: Option<Value>) -> Result<Heard, String> {

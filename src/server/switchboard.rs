@@ -211,8 +211,8 @@ impl Switchboard {
                 if let Some((convoy, _)) = line.native.clone() {
                     self.ask(&convoy, connection, ask, Some(ticket));
                 } else {
-                    let error = "join a convoy first (`jamz-join`)".to_owned();
-                    self.acknowledge(connection, ticket, &json!(Failure { error }));
+                    let failure = Failure::passing("join a convoy first (`jamz-join`)");
+                    self.acknowledge(connection, ticket, &json!(failure));
                 }
             }
             Ask::Phone { event, user } => self.phone(connection, *event, user),
@@ -279,7 +279,7 @@ impl Switchboard {
     }
 
     fn dismiss(&mut self, connection: &ConnectionId, reason: &str) {
-        self.emit(std::slice::from_ref(connection), jamz::ERROR, &json!(Failure { error: reason.to_owned() }));
+        self.emit(std::slice::from_ref(connection), jamz::ERROR, &json!(Failure::passing(reason)));
         self.expel(connection);
     }
 

@@ -105,8 +105,8 @@ async fn answers_that_make_no_sense_are_told_to_the_core() {
     let ServerEvent::Rejected { reason } = car.next().await else { panic!("not rejected") };
     assert!(reason.contains("the answer to joining"), "{reason}");
     car.link.send(ServerCommand::Change(Box::new(change(1))));
-    let ServerEvent::Rejected { reason } = car.next().await else { panic!("not rejected") };
-    assert!(reason.contains("is about other:1"), "{reason}");
+    let ServerEvent::Failed { change, reason } = car.next().await else { panic!("not told") };
+    assert!(change.sequence == 1 && reason.contains("is about other:1"), "{reason}");
 }
 
 #[tokio::test]
@@ -119,6 +119,19 @@ async fn a_refusal_is_told_in_the_servers_words() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_refused_and_one_that_is_to_be_sent_again_are_told_apart() {
+    let refused = ServerEvent::Refused { change: change(1).id, reason: "too long".into() };
+    let failed = ServerEvent::Failed { change: change(1).id, reason: "too long".into() };
+    for (answer, told) in [(json!({"error": "too long"}), refused), (json!({"error": "too long", "retry": true}), failed)] {
+        let node = scripted(json!({"acks": {"jamz-change": answer}})).await;
+        let mut car = Car::at(node.url());
+        car.up().await;
+        car.link.send(ServerCommand::Change(Box::new(change(1))));
+        assert_eq!(car.next().await, told);
+    }
+}
+
+#[tokio::test]
 async fn a_message_that_the_server_would_not_take_is_not_sent() {
     let node = scripted(json!({})).await;
     let mut car = Car::at(node.url());
@@ -126,8 +139,8 @@ async fn a_message_that_the_server_would_not_take_is_not_sent() {
     let mut long = change(1);
     long.signature = Some("x".repeat(1_100_000));
     car.link.send(ServerCommand::Change(Box::new(long)));
-    let ServerEvent::Rejected { reason } = car.next().await else { panic!("not rejected") };
-    assert!(reason.contains("the server takes 1000000"), "{reason}");
+    let ServerEvent::Refused { change, reason } = car.next().await else { panic!("not refused") };
+    assert!(change.sequence == 1 && reason.contains("the server takes 1000000"), "{reason}");
     car.link.send(join());
     assert!(matches!(car.next().await, ServerEvent::Joined { .. }), "the connection is still the same");
 }

@@ -86,6 +86,8 @@ pub struct Car {
     clock: SlewedClock,
     base: TimeBase,
     next_probe: MonoTime,
+    /// When to ask again to be taken in, of a server that lives.
+    rejoin: Option<MonoTime>,
     server_lead_us: i64,
 
     own: Own,
@@ -112,6 +114,8 @@ const PROBES_ENOUGH: usize = 6;
 const PROBE_FAST_US: i64 = 40_000;
 const PROBE_US: i64 = 500_000;
 const PROBES_FAST: usize = 12;
+/// A server that would not have us is asked again after so long.
+const REJOIN_US: i64 = 10_000_000;
 /// State is kept so long after it changed, at the latest,
 const REMEMBER_SOON_US: i64 = 1_000_000;
 /// and so often while music plays, so that it resumes near where it was.
@@ -154,6 +158,7 @@ impl Car {
             clock: SlewedClock::continued(map),
             base,
             next_probe: now,
+            rejoin: None,
             server_lead_us: LEAD_MIN_US,
             planner: Planner::default(),
             audio: AudioStatus::default(),
@@ -227,6 +232,8 @@ impl Car {
             self.own.poll_timeout(),
             self.tiers.poll_timeout(),
             self.next_roll(),
+            self.rejoin.filter(|_| self.link != Link::Down),
+            self.own.resend_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
             self.backend.poll_timeout(),
         ]
         .into_iter()
@@ -268,6 +275,7 @@ impl Car {
             self.base = TimeBase::Own;
         }
         self.run_waiting(now);
+        self.rejoin_when_due(now);
         self.probe_when_due(now);
         self.decide_tier(now);
         self.advance(now);

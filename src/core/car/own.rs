@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes sent and not acknowledged at once; the others wait their turn.
 const IN_FLIGHT_MAX: usize = 32;
+/// A change that the authority did not take is sent again after so long, then after twice as long, and so on.
+const RESEND_US: i64 = 1_000_000;
+const RESEND_MAX_US: i64 = 60_000_000;
 /// So long a person waits for the authority before "done, here" is the answer.
 const REPLY_US: i64 = 2_000_000;
 
@@ -19,6 +22,19 @@ struct Pending {
     change: Change,
     stored: bool,
     sent: bool,
+    /// How often the authority did not take it, and not before when it is sent again.
+    failures: u32,
+    due: Option<MonoTime>,
+}
+
+impl Pending {
+    fn new(change: Change, stored: bool) -> Self {
+        Self { change, stored, sent: false, failures: 0, due: None }
+    }
+
+    fn is_due(&self, now: MonoTime) -> bool {
+        self.stored && !self.sent && self.due.is_none_or(|due| now >= due)
+    }
 }
 
 /// Someone waits for what became of a command.
@@ -46,7 +62,7 @@ impl Own {
     pub(super) fn new(device: DeviceId, sequence: u64, pending: Vec<Change>) -> Self {
         let pending: BTreeMap<u64, Pending> = pending
             .into_iter()
-            .map(|change| (change.id.sequence, Pending { change, stored: true, sent: false }))
+            .map(|change| (change.id.sequence, Pending::new(change, true)))
             .collect();
         let sequence = pending.keys().next_back().copied().unwrap_or(0).max(sequence);
         Self {
@@ -99,6 +115,27 @@ impl Own {
 
     pub(super) fn poll_timeout(&self) -> Option<MonoTime> {
         self.open.values().map(|open| open.until).min()
+    }
+
+    /// When a change that the authority did not take is to be sent again.
+    pub(super) fn resend_timeout(&self) -> Option<MonoTime> {
+        self.pending.values().filter(|pending| !pending.sent).filter_map(|pending| pending.due).min()
+    }
+
+    /// The link is lost: another may do better at once.
+    pub(super) fn handle_down(&mut self) {
+        for pending in self.pending.values_mut() {
+            (pending.sent, pending.failures, pending.due) = (false, 0, None);
+        }
+    }
+
+    /// The authority did not take the change this time. How often that was so by now.
+    fn put_off(&mut self, id: &ChangeId, now: MonoTime) -> u32 {
+        let Some(pending) = self.pending.get_mut(&id.sequence) else { return 0 };
+        let wait_us = RESEND_US << pending.failures.min(6);
+        pending.failures += 1;
+        (pending.sent, pending.due) = (false, Some(now + wait_us.min(RESEND_MAX_US)));
+        pending.failures
     }
 
     pub(super) fn handle_not_stored(&mut self, id: &ChangeId, problem: &str) {
@@ -175,7 +212,7 @@ impl Car {
             };
             open.unsettled.insert(id.sequence);
             self.own.storing.insert(id.sequence, now);
-            let pending = Pending { change: change.clone(), stored: false, sent: false };
+            let pending = Pending::new(change.clone(), false);
             self.own.pending.insert(id.sequence, pending);
             open.changes.push(id);
             self.outputs.push_back(Output::Store(Box::new(change)));
@@ -224,6 +261,14 @@ impl Car {
         self.outputs.push_back(Output::Settle { change: id.clone(), verdict });
     }
 
+    /// The authority lives and did not take a change. When it does so again, it may have forgotten that we are here.
+    pub(super) fn handle_failed(&mut self, id: &ChangeId, now: MonoTime) {
+        let failures = self.own.put_off(id, now);
+        if failures > 1 && self.rejoin.is_none() {
+            self.rejoin = Some(now);
+        }
+    }
+
     /// In no convoy there is nobody to wait for: what an earlier run stored counts.
     pub(super) fn settle_alone(&mut self) {
         let ids: Vec<ChangeId> = self.own.pending.values().map(|pending| pending.change.id.clone()).collect();
@@ -263,7 +308,7 @@ impl Car {
         if self.link == Link::Joined(Dialect::Jamz) {
             let in_flight = self.own.pending.values().filter(|pending| pending.sent).count();
             let room = IN_FLIGHT_MAX.saturating_sub(in_flight);
-            let due = self.own.pending.values_mut().filter(|pending| pending.stored && !pending.sent);
+            let due = self.own.pending.values_mut().filter(|pending| pending.is_due(now));
             for pending in due.take(room) {
                 pending.sent = true;
                 let change = Box::new(pending.change.clone());

@@ -1,6 +1,6 @@
 //! Tier 1 as the car sees it: joining, the clock's probes, the authority's changes and verdicts.
 
-use super::{Car, Link, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, TimeBase};
+use super::{Car, Link, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, Verdict};
 use crate::core::clock::{MonoTime, Probe};
 use crate::core::convoy::Snapshot;
@@ -19,10 +19,14 @@ impl Car {
                 if self.convoy.is_none() => {}
             ServerEvent::Up { dialect } => self.ask_to_join(dialect, now),
             ServerEvent::Down { reason } => self.handle_down(&reason, now),
-            ServerEvent::Rejected { reason } => self.tiers.handle_lost(&reason),
+            ServerEvent::Rejected { reason } => self.handle_rejected(&reason, now),
+            ServerEvent::Refused { change, reason } => self.handle_acked(&change, Verdict::Refused { reason }, now),
+            ServerEvent::Failed { change, reason: _ } => self.handle_failed(&change, now),
+            ServerEvent::TooLong { reason } => self.handle_unheard_list(&reason),
             ServerEvent::Joined { snapshot, members } => {
                 self.members = members;
                 self.link = Link::Joined(Dialect::Jamz);
+                self.rejoin = None;
                 self.take_over(*snapshot, now);
                 self.tiers.handle_joined(now);
             }
@@ -61,9 +65,33 @@ impl Car {
         }
     }
 
+    /// The server lives and will not have us: it is asked again, now and then.
+    fn handle_rejected(&mut self, reason: &str, now: MonoTime) {
+        if let Link::Joined(dialect) = self.link {
+            self.link = Link::Joining(dialect);
+        }
+        self.tiers.handle_lost(reason);
+        self.rejoin = Some(now + REJOIN_US);
+    }
+
+    /// Asks to be taken in again, when that is due. Who is a member stays one meanwhile.
+    pub(super) fn rejoin_when_due(&mut self, now: MonoTime) {
+        if self.rejoin.is_none_or(|due| now < due) {
+            return;
+        }
+        self.rejoin = None;
+        if let Link::Joined(dialect) | Link::Joining(dialect) = self.link {
+            let link = self.link;
+            self.ask_to_join(dialect, now);
+            self.link = link;
+        }
+    }
+
     fn handle_down(&mut self, reason: &str, now: MonoTime) {
         let was_joined = matches!(self.link, Link::Joined(_));
         self.link = Link::Down;
+        self.rejoin = None;
+        self.own.handle_down();
         self.tiers.handle_lost(reason);
         self.backend.handle_down();
         for member in &mut self.members {
@@ -106,10 +134,7 @@ impl Car {
         self.settle(id, verdict);
         if overruled {
             // What was applied here ahead of the answer must go: the authority's whole state is asked for again.
-            if let Link::Joined(dialect) = self.link {
-                self.ask_to_join(dialect, now);
-                self.link = Link::Joined(dialect);
-            }
+            self.rejoin = Some(now);
         }
     }
 

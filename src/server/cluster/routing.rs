@@ -38,8 +38,8 @@ impl Switchboard {
             Some(Place::Asking(waiting)) if waiting.len() < WAITING_MAX => waiting.push((from.clone(), ask, ticket)),
             Some(Place::Asking(_)) => {
                 if let Some(ticket) = ticket {
-                    let error = "the convoy is being taken over; try again".to_owned();
-                    self.acknowledge(from, ticket, &json!(Failure { error }));
+                    let failure = Failure::passing("the convoy is being taken over; try again");
+                    self.acknowledge(from, ticket, &json!(failure));
                 }
             }
             None if cluster.up => {

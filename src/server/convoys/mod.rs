@@ -88,6 +88,8 @@ pub struct Convoys {
 
 /// The kept state is written anew after so many changes, so that a start replays no more.
 const CHANGES_PER_KEPT: i64 = 500;
+/// A connection has no place in the convoy (any more).
+const JOIN_FIRST: &str = "join the convoy first (`jamz-join`)";
 /// How long a convoy without members stays in memory.
 const EMPTY_US: i64 = 600_000_000;
 
@@ -141,7 +143,7 @@ impl Convoys {
         let payload = match answer {
             Ok(Some(payload)) => payload,
             Ok(None) => json!({}),
-            Err(error) => json!(Failure { error }),
+            Err(error) => json!(error),
         };
         if let Some(ticket) = ticket {
             let ack = Effect::Ack { to: from.clone(), ticket, payload };
@@ -155,12 +157,12 @@ impl Convoys {
         from: &ConnectionId,
         ask: ConvoyAsk,
         now: Now,
-    ) -> Result<Option<Value>, String> {
+    ) -> Result<Option<Value>, Failure> {
         if let ConvoyAsk::Join { newcomer, claim } = ask {
-            return self.join(convoy, *newcomer, claim, now).map(Some);
+            return self.join(convoy, *newcomer, claim, now).map(Some).map_err(Failure::last);
         }
         let Some(hosted) = self.hosted.get_mut(convoy) else {
-            return Err("join the convoy first (`jamz-join`)".into());
+            return Err(Failure::passing(JOIN_FIRST));
         };
         let authority = &mut hosted.authority;
         match ask {
@@ -170,7 +172,10 @@ impl Convoys {
             }
             ConvoyAsk::Change(change) => {
                 let id = change.id.clone();
-                let verdict = authority.handle_change(from, *change, now)?;
+                if authority.seat(from).is_none() {
+                    return Err(Failure::passing(JOIN_FIRST));
+                }
+                let verdict = authority.handle_change(from, *change, now).map_err(Failure::last)?;
                 self.metrics.change(&verdict);
                 return Ok(Some(json!(Acked { id, verdict })));
             }
@@ -183,7 +188,7 @@ impl Convoys {
                 return Ok(Some(json!(Probed { received, sent: received, lead_us: authority.lead_us() })));
             }
             ConvoyAsk::Signal(signal) => {
-                let seat = authority.seat(from).ok_or("join the convoy first (`jamz-join`)")?;
+                let seat = authority.seat(from).ok_or_else(|| Failure::passing(JOIN_FIRST))?;
                 let signal = Signal { from: seat.device.clone(), ..*signal };
                 let to = authority.addressees(from, signal.to.as_ref());
                 let effect = Effect::Emit { to, event: jamz::SIGNAL.into(), payload: json!(signal) };
@@ -360,7 +365,8 @@ impl Convoys {
             if let Effect::Ack { payload, .. } = effect
                 && failed.contains(convoy)
             {
-                *payload = json!(Failure { error: format!("not done, as it could not be stored: {error}; try again") });
+                *payload =
+                    json!(Failure::passing(format!("not done, as it could not be stored: {error}; try again")));
             }
         }
         self.effects.retain(|(convoy, effect)| !failed.contains(convoy) || matches!(effect, Effect::Ack { .. }));

@@ -8,7 +8,7 @@ use crate::core::convoy::Snapshot;
 use crate::core::io::{ServerCommand, ServerEvent};
 use crate::core::playlist::ENTRIES_MAX;
 use crate::core::status::{Member, MemberKind};
-use crate::wire::server::jamz::{self, Acked, Join, Joined, Members, Probe, Probed, State};
+use crate::wire::server::jamz::{self, Acked, Failure, Join, Joined, Members, Probe, Probed, State};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -70,16 +70,17 @@ pub(super) fn answer(
                 snapshot: Box::new(snapshot(joined.snapshot)?),
                 members: members(joined.members)?,
             },
-            Err(reason) => ServerEvent::Rejected { reason },
+            Err(failure) => ServerEvent::Rejected { reason: failure.error },
         },
         Question::Change(id) => match told::<Acked>("a change", args)? {
             Ok(acked) if acked.id == *id => ServerEvent::Acked { change: acked.id, verdict: acked.verdict },
             Ok(acked) => return Err(format!("the answer to change {id} is about {}", acked.id)),
-            Err(reason) => ServerEvent::Rejected { reason },
+            Err(Failure { error, retry: true }) => ServerEvent::Failed { change: id.clone(), reason: error },
+            Err(Failure { error, .. }) => ServerEvent::Refused { change: id.clone(), reason: error },
         },
         Question::Probe => {
-            let probed =
-                told::<Probed>("a probe", args)?.map_err(|reason| format!("the server answers no probe: {reason}"))?;
+            let probed = told::<Probed>("a probe", args)?;
+            let probed = probed.map_err(|failure| format!("the server answers no probe: {}", failure.error))?;
             ServerEvent::Probed {
                 sent,
                 received,
@@ -100,10 +101,11 @@ pub(super) fn fresh_token(args: &[Value]) -> Result<&str, String> {
 }
 
 /// An answer's payload, or the server's words for why it has none.
-fn told<T: DeserializeOwned>(what: &str, args: Vec<Value>) -> Result<Result<T, String>, String> {
+fn told<T: DeserializeOwned>(what: &str, args: Vec<Value>) -> Result<Result<T, Failure>, String> {
     let value = args.into_iter().next().ok_or_else(|| format!("the answer to {what} is empty"))?;
     if let Some(reason) = value.get("error").and_then(Value::as_str) {
-        return Ok(Err(words(reason)));
+        let retry = value.get("retry").and_then(Value::as_bool).unwrap_or_default();
+        return Ok(Err(Failure { error: words(reason), retry }));
     }
     T::deserialize(value).map(Ok).map_err(|error| format!("the answer to {what}: {error}"))
 }

@@ -59,6 +59,8 @@ pub(super) struct Session<'a> {
     around: Around<'a>,
     requests: Requests,
     refresh: Refresh,
+    /// When the server answered last, whatever was asked.
+    answered: Option<MonoTime>,
     /// The backend's session that we joined.
     joined: Option<backend::Session>,
     /// Nonsense was reported; more of it goes to the debug log.
@@ -67,7 +69,8 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(connection: Connection, dialect: Dialect, refresh: Refresh, around: Around<'a>) -> Self {
-        Self { connection, dialect, around, requests: Requests::default(), refresh, joined: None, warned: false }
+        let requests = Requests::default();
+        Self { connection, dialect, around, requests, refresh, answered: None, joined: None, warned: false }
     }
 
     /// Carries until the connection ends.
@@ -122,6 +125,11 @@ impl<'a> Session<'a> {
                 Question::Probe | Question::Ping => {
                     return Err(Ended::Lost(format!("the server is silent for {late} ms")));
                 }
+                // The path lives: this one was not answered, and others are.
+                Question::Change(change) if self.answered.is_some_and(|last| last > asked.at) => {
+                    let reason = format!("the server left the change without an answer for {late} ms");
+                    self.around.inbox.push(ServerEvent::Failed { change, reason })?;
+                }
                 other => {
                     tracing::debug!(?other, late, "unanswered");
                     return Err(Ended::Lost(format!("the server left a request without an answer for {late} ms")));
@@ -155,8 +163,9 @@ impl<'a> Session<'a> {
                     return Ok(());
                 };
                 let (name, payload) = backend::format(&command, session);
-                if self.is_short(name, &payload)? {
-                    self.connection.writer.say(name, payload);
+                match self.too_long(name, &payload) {
+                    Some(reason) => self.around.inbox.push(ServerEvent::TooLong { reason })?,
+                    None => self.connection.writer.say(name, payload),
                 }
             }
             (Dialect::Backend, _) => tracing::debug!("a command of the other dialect; dropped"),
@@ -165,23 +174,29 @@ impl<'a> Session<'a> {
     }
 
     fn ask(&mut self, name: &'static str, payload: Value, question: Question) -> Result<(), Ended> {
-        if self.is_short(name, &payload)? {
-            let number = self.requests.ask(question, self.around.dialer.clock.now());
-            self.connection.writer.ask(name, payload, number);
+        match (self.too_long(name, &payload), question) {
+            (None, question) => {
+                let number = self.requests.ask(question, self.around.dialer.clock.now());
+                self.connection.writer.ask(name, payload, number);
+            }
+            (Some(reason), Question::Change(change)) => {
+                self.around.inbox.push(ServerEvent::Refused { change, reason })?;
+            }
+            (Some(reason), _) => self.around.inbox.push(ServerEvent::Rejected { reason })?,
         }
         Ok(())
     }
 
-    /// Whether the server takes it. If not, it is not said: the server would close the connection, again and again.
-    fn is_short(&mut self, name: &str, payload: &Value) -> Result<bool, Ended> {
+    /// Why the server would not take it, if it would not. Then it is not said: the server would close the connection,
+    /// again and again.
+    fn too_long(&self, name: &str, payload: &Value) -> Option<String> {
         let (bytes, bytes_max) = (name.len() + payload.to_string().len() + AROUND_BYTES, self.connection.payload_max);
         if bytes <= bytes_max {
-            return Ok(true);
+            return None;
         }
         let reason = format!("`{name}` has {bytes} bytes; the server takes {bytes_max}");
         tracing::warn!("{reason}");
-        self.around.inbox.push(ServerEvent::Rejected { reason })?;
-        Ok(false)
+        Some(reason)
     }
 
     fn on_heard(&mut self, heard: Heard) -> Result<(), Ended> {
@@ -216,6 +231,7 @@ impl<'a> Session<'a> {
             self.nonsense("an answer", "to a question that was not asked");
             return Ok(());
         };
+        self.answered = Some(received);
         if asked.question == Question::Token {
             match own::fresh_token(&args) {
                 Ok(text) => self.refresh.on_token(text, self.around.tokens, received),
@@ -224,13 +240,21 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         match own::answer(&asked.question, args, asked.at, received) {
-            Ok(Some(event)) => self.around.inbox.push(event)?,
+            Ok(Some(event)) => {
+                if let ServerEvent::Failed { change, reason } = &event {
+                    tracing::debug!(%change, reason, "the server did not take a change this time");
+                }
+                self.around.inbox.push(event)?;
+            }
             Ok(None) => {}
             Err(problem) => {
                 self.nonsense("an answer", &problem);
                 // Whoever waits for these must learn that nothing will come.
-                if matches!(asked.question, Question::Join | Question::Change(_)) {
-                    self.around.inbox.push(ServerEvent::Rejected { reason: words(&problem) })?;
+                let reason = words(&problem);
+                match asked.question {
+                    Question::Join => self.around.inbox.push(ServerEvent::Rejected { reason })?,
+                    Question::Change(change) => self.around.inbox.push(ServerEvent::Failed { change, reason })?,
+                    _ => {}
                 }
             }
         }

@@ -75,6 +75,23 @@ pub struct Joined {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub error: String,
+    /// Whether the same request may be done another time: it was not its fault.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retry: bool,
+}
+
+impl Failure {
+    /// The request is wrong, now and later.
+    #[must_use]
+    pub fn last(error: impl Into<String>) -> Self {
+        Self { error: error.into(), retry: false }
+    }
+
+    /// The request was not done, and may be another time.
+    #[must_use]
+    pub fn passing(error: impl Into<String>) -> Self {
+        Self { error: error.into(), retry: true }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

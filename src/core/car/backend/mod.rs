@@ -7,6 +7,7 @@ mod tell;
 
 use super::Car;
 use crate::core::backend::BackendEvent;
+use crate::core::changes::ChangeId;
 use crate::core::clock::MonoTime;
 use crate::core::id::{EntryId, TrackId};
 use crate::core::playlist::Track;
@@ -33,6 +34,8 @@ pub(super) struct Backend {
     next_sync: Option<MonoTime>,
     /// Own changes that it has not been told.
     untold: Vec<Untold>,
+    /// The edits that the list which was told last is about.
+    listed: Vec<ChangeId>,
     /// Entries we added a moment ago; a list without them was written by someone who had not seen ours.
     unconfirmed: Vec<(EntryId, Track, MonoTime)>,
     /// We asked to be taken in, and wait for the greeting until then.

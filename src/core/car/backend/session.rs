@@ -3,7 +3,7 @@
 use super::{Backend, Wall};
 use crate::core::backend::{BackendCommand, BackendEvent, Dated};
 use crate::core::car::{Car, Link, PROBE_US, TimeBase};
-use crate::core::changes::{Action, Verdict};
+use crate::core::changes::{Action, ChangeId, Verdict};
 use crate::core::clock::{ClockMap, ConvoyTime, Estimate, MonoTime};
 use crate::core::convoy::Snapshot;
 use crate::core::id::{ConvoyId, DeviceId, TrackId};
@@ -148,14 +148,15 @@ impl Car {
         if let Some(track) = current.filter(|_| !leads) {
             self.take_anchor(track, playing, dated, received, now);
         }
-        let has_edits = self.replay_to_backend(leads, blank || playlist.is_none());
+        let edits = self.replay_to_backend(leads, blank || playlist.is_none());
         if leads {
             self.claim(now);
         }
         // One that did not say what it has may have a list: ours does not overwrite it unasked.
         let lost = blank && playlist.is_some() && !self.state.playlist.is_empty();
         self.backend.greeted = playlist.map(|list| (list, now + super::tell::CONFIRM_US));
-        if has_edits || lost {
+        if !edits.is_empty() || lost {
+            self.backend.listed = edits;
             self.say_playlist();
         }
         if leads {
@@ -163,14 +164,13 @@ impl Car {
         }
     }
 
-    /// What was done here while the backend was away: edits of the playlist count, playback if we lead. Whether there
-    /// were edits.
-    fn replay_to_backend(&mut self, leads: bool, keeps_list: bool) -> bool {
-        let mut has_edits = false;
+    /// What was done here while the backend was away: edits of the playlist count, playback if we lead. The edits.
+    fn replay_to_backend(&mut self, leads: bool, keeps_list: bool) -> Vec<ChangeId> {
+        let mut edits = Vec::new();
         for change in self.own.stored_changes() {
             let verdict = match &change.action {
                 Action::Add { .. } | Action::Remove { .. } | Action::Move { .. } => {
-                    has_edits = true;
+                    edits.push(change.id.clone());
                     if keeps_list { Verdict::Applied } else { self.state.apply_alone(&change) }
                 }
                 action if action.anchor().is_some() && !leads => {
@@ -180,7 +180,7 @@ impl Car {
             };
             self.settle(&change.id, verdict);
         }
-        has_edits
+        edits
     }
 
     /// Says what plays, if the others do not know, and in any case where it is.

@@ -3,9 +3,9 @@
 
 use crate::core::backend::{BackendAction, BackendCommand, Dated};
 use crate::core::car::{Car, Link};
-use crate::core::changes::{Action, Change, Verdict};
+use crate::core::changes::{Action, Change, ChangeId, Verdict};
 use crate::core::clock::MonoTime;
-use crate::core::io::{Dialect, Output, ServerCommand};
+use crate::core::io::{Dialect, Notice, Output, ServerCommand};
 use crate::core::timeline::Anchor;
 
 /// An own change that the backend is to hear of.
@@ -65,8 +65,11 @@ impl Car {
         let (due, later) = std::mem::take(&mut self.backend.untold).into_iter().partition(|untold| untold.due <= now);
         self.backend.untold = later;
         let due: Vec<Untold> = due;
-        if due.iter().any(|untold| is_edit(&untold.change.action)) {
+        let edits = due.iter().map(|untold| &untold.change).filter(|change| is_edit(&change.action));
+        let edits: Vec<ChangeId> = edits.map(|change| change.id.clone()).collect();
+        if !edits.is_empty() {
             self.say_playlist();
+            self.backend.listed = edits;
         }
         for Untold { change, .. } in due {
             let verdict = self.tell_change(&change.action, now);
@@ -145,6 +148,16 @@ impl Car {
         self.say(BackendCommand::Playlist { tracks });
     }
 
+    /// The list is longer than the backend takes: the edits stay in this car, and their author is told.
+    pub(in crate::core::car) fn handle_unheard_list(&mut self, reason: &str) {
+        for change in std::mem::take(&mut self.backend.listed) {
+            let reason = format!("the others were not told: {reason}; remove some entries");
+            let verdict = Verdict::Superseded { reason: reason.clone() };
+            self.outputs.push_back(Output::Settle { change: change.clone(), verdict });
+            self.outputs.push_back(Output::Notice(Notice::Superseded { change, reason }));
+        }
+    }
+
     /// Keeps our names of the entries in the list that all know now.
     pub(super) fn note_names(&mut self) {
         let entries = self.state.playlist.entries();
@@ -156,6 +169,6 @@ impl Car {
     }
 }
 
-fn is_edit(action: &Action) -> bool {
+pub(super) fn is_edit(action: &Action) -> bool {
     matches!(action, Action::Add { .. } | Action::Remove { .. } | Action::Move { .. })
 }

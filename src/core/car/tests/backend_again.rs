@@ -180,3 +180,20 @@ fn what_an_older_backend_says_instead_of_a_greeting_counts() {
     assert_eq!((queue, bench.status().changes.pending), (vec!["a".to_owned(), "ours".to_owned()], 0));
     assert_eq!(lists(&bench).len(), 1, "the merged list is written");
 }
+
+#[test]
+fn edits_of_a_list_that_is_too_long_for_the_backend_are_told_to_their_author_and_lose_no_link() {
+    let mut bench = connected();
+    session(&mut bench, &[track("a", 100)], false, 0);
+    bench.add(&[track("ours", 100)]);
+    bench.wait(SECOND);
+    bench.server(ServerEvent::TooLong { reason: "`playlist-update` has 2000000 bytes; the server takes 1000000".into() });
+    let told = |output: &&Output| match output {
+        Output::Settle { verdict: Verdict::Superseded { reason }, .. } => reason.contains("remove some"),
+        _ => false,
+    };
+    assert_eq!(bench.seen.iter().filter(told).count(), 1);
+    assert!(bench.seen.iter().any(|output| matches!(output, Output::Notice(Notice::Superseded { .. }))));
+    assert!(is_online(&bench));
+    assert_eq!(bench.queue(), ["a", "ours"]);
+}

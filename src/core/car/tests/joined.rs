@@ -1,6 +1,7 @@
 //! A car in a convoy, over a server; and what it does when the server is not there.
 
 use super::*;
+use crate::core::status::ActiveSync;
 
 #[test]
 fn a_control_is_durable_before_it_counts_or_leaves_the_car() {
@@ -207,4 +208,69 @@ fn a_start_in_another_convoy_keeps_volume_and_count_and_nothing_of_the_old_ones_
     assert!(moved.queue().is_empty());
     assert_eq!((moved.status().changes.pending, moved.status().volume.to_bits()), (0, 0.25_f64.to_bits()));
     assert_eq!(moved.car.own.next_id().sequence, 2);
+}
+
+#[test]
+fn a_change_that_the_server_refuses_is_final_and_the_link_is_not_lost() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    let added = bench.add(&[track("a", 10)]);
+    let change = bench.changes_sent()[0].id.clone();
+    bench.server(ServerEvent::Refused { change: change.clone(), reason: "the track's title is too long".into() });
+    assert!(matches!(bench.reply(added), Some(Err(Refusal::Denied(text))) if text.contains("too long")));
+    let settled = Output::Settle { change, verdict: Verdict::Refused { reason: "the track's title is too long".into() } };
+    assert!(bench.seen.contains(&settled), "the history has it");
+    assert!(bench.seen.iter().any(|output| matches!(output, Output::Notice(Notice::Superseded { .. }))));
+    bench.server(ServerEvent::Joined { snapshot: Box::default(), members: Vec::new() });
+    bench.wait(300 * SECOND);
+    assert_eq!((bench.changes_sent().len(), bench.status().changes.pending), (1, 0), "it is never sent again");
+    assert!(bench.queue().is_empty());
+    let went = |output: &Output| matches!(output, Output::Notice(Notice::OfflineMode { .. }));
+    assert!(!bench.seen.iter().any(went), "the link is not lost");
+}
+
+#[test]
+fn a_change_that_the_server_cannot_take_now_is_sent_again_ever_more_seldom_and_the_link_is_not_lost() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    let added = bench.add(&[track("a", 10)]);
+    let change = bench.changes_sent()[0].id.clone();
+    let fail = |bench: &mut Bench| {
+        bench.server(ServerEvent::Failed { change: change.clone(), reason: "the server's disk is full".into() });
+    };
+    fail(&mut bench);
+    assert_eq!(bench.changes_sent().len(), 1, "not at once");
+    bench.wait(SECOND);
+    assert_eq!(bench.changes_sent().len(), 2, "on the same connection");
+    assert_eq!(bench.status().connection.active_sync, ActiveSync::Socket);
+    for _ in 0..100 {
+        fail(&mut bench);
+        bench.wait(10 * SECOND);
+    }
+    let sent = bench.changes_sent().len();
+    assert!((15..40).contains(&sent), "{sent} times in 1,000 s");
+    bench.wait(60 * SECOND);
+    bench.server(ServerEvent::Acked { change, verdict: Verdict::Applied });
+    assert_eq!((bench.status().changes.pending, bench.reach(added)), (0, Some(Reach::Local)));
+    assert_eq!(bench.queue(), ["a"]);
+}
+
+#[test]
+fn a_server_that_has_forgotten_this_car_is_asked_again_to_take_it_in() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    bench.add(&[track("a", 10)]);
+    let change = bench.changes_sent()[0].id.clone();
+    let asked = |bench: &Bench| bench.sent().iter().filter(|c| matches!(c, ServerCommand::Join { .. })).count();
+    for _ in 0..2 {
+        bench.server(ServerEvent::Failed { change: change.clone(), reason: "join the convoy first".into() });
+        bench.wait(2 * SECOND);
+    }
+    assert_eq!(asked(&bench), 2);
+    bench.server(ServerEvent::Rejected { reason: "the convoy is full".into() });
+    assert_eq!(bench.status().connection.reason, "the convoy is full");
+    bench.wait(REJOIN_US);
+    assert_eq!(asked(&bench), 3, "and again, as it may have room now");
+    let probes = bench.sent().iter().filter(|c| matches!(c, ServerCommand::Probe { .. })).count();
+    assert!(probes < 100, "{probes}");
 }
