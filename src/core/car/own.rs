@@ -1,5 +1,6 @@
 //! A car's own changes on their way: made, stored, sent, acknowledged; and the people who wait to be told.
 
+use super::pace::Pace;
 use super::{Car, Link, TimeBase};
 use crate::core::changes::{Action, Change, ChangeId, Hlc, Verdict};
 use crate::core::clock::MonoTime;
@@ -16,6 +17,10 @@ const RESEND_US: i64 = 1_000_000;
 const RESEND_MAX_US: i64 = 60_000_000;
 /// So long a person waits for the authority before "done, here" is the answer.
 const REPLY_US: i64 = 2_000_000;
+/// A change may take so much longer to be stored for each that was made with it.
+const STORE_EACH_US: i64 = 10_000;
+/// A disk that took longer once is not waited for with every control.
+pub(super) const STORE_US_MAX: i64 = 200_000;
 
 #[derive(Debug, Clone)]
 struct Pending {
@@ -43,6 +48,9 @@ struct Open {
     changes: Vec<ChangeId>,
     unsettled: BTreeSet<u64>,
     until: MonoTime,
+    stored_by: MonoTime,
+    /// The authority has had its time: the answer waits for the disk only.
+    late: bool,
 }
 
 /// Own changes that no authority has acknowledged yet.
@@ -53,17 +61,20 @@ pub(super) struct Own {
     pending: BTreeMap<u64, Pending>,
     open: BTreeMap<RequestId, Open>,
     replies: Vec<(RequestId, Result<Done, Refusal>)>,
-    /// When the oldest change in the writer's queue was given to it.
-    storing: BTreeMap<u64, MonoTime>,
+    /// Someone waits to be taken into the convoy, until then.
+    joins: Vec<(RequestId, MonoTime)>,
+    /// Given to the writer, and not durable yet.
+    storing: BTreeSet<u64>,
+    /// The change that found the writer idle, and when: its time has no wait in a queue in it.
+    measured: Option<(u64, MonoTime)>,
     store_us: i64,
+    pace: Pace,
 }
 
 impl Own {
     pub(super) fn new(device: DeviceId, sequence: u64, pending: Vec<Change>) -> Self {
-        let pending: BTreeMap<u64, Pending> = pending
-            .into_iter()
-            .map(|change| (change.id.sequence, Pending::new(change, true)))
-            .collect();
+        let pending: BTreeMap<u64, Pending> =
+            pending.into_iter().map(|change| (change.id.sequence, Pending::new(change, true))).collect();
         let sequence = pending.keys().next_back().copied().unwrap_or(0).max(sequence);
         Self {
             device,
@@ -71,8 +82,11 @@ impl Own {
             pending,
             open: BTreeMap::new(),
             replies: Vec::new(),
-            storing: BTreeMap::new(),
+            joins: Vec::new(),
+            storing: BTreeSet::new(),
+            measured: None,
             store_us: 0,
+            pace: Pace::default(),
         }
     }
 
@@ -114,12 +128,15 @@ impl Own {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.open.values().map(|open| open.until).min()
+        let answers = self.open.values().map(|open| open.until);
+        answers.chain(self.joins.iter().map(|(_, until)| *until)).min()
     }
 
-    /// When a change that the authority did not take is to be sent again.
-    pub(super) fn resend_timeout(&self) -> Option<MonoTime> {
-        self.pending.values().filter(|pending| !pending.sent).filter_map(|pending| pending.due).min()
+    /// When there is something to send again, or to go on sending.
+    pub(super) fn send_timeout(&self) -> Option<MonoTime> {
+        let again = self.pending.values().filter(|pending| !pending.sent).filter_map(|pending| pending.due);
+        // What is due and held back goes out when the pace allows it, and not before.
+        self.pace.poll_timeout().or_else(|| again.min())
     }
 
     /// The link is lost: another may do better at once.
@@ -145,8 +162,9 @@ impl Own {
     }
 
     fn stored(&mut self, sequence: u64, now: MonoTime) -> Option<Change> {
-        if let Some(since) = self.storing.remove(&sequence) {
-            self.store_us += ((now - since) - self.store_us) / 8;
+        self.storing.remove(&sequence);
+        if let Some((_, since)) = self.measured.take_if(|(measured, _)| *measured == sequence) {
+            self.store_us += ((now - since).min(STORE_US_MAX) - self.store_us) / 8;
         }
         let pending = self.pending.get_mut(&sequence)?;
         pending.stored = true;
@@ -173,12 +191,18 @@ impl Own {
         }
     }
 
-    /// Whoever has waited long enough hears that it is done here.
+    /// Whoever has waited long enough for the authority hears that it is done here, as soon as all of it is durable.
     fn expire(&mut self, now: MonoTime) {
-        let late: Vec<RequestId> = self.open.iter().filter(|(_, o)| now >= o.until).map(|(r, _)| *r).collect();
-        for request in late {
+        for open in self.open.values_mut().filter(|open| now >= open.until) {
+            (open.late, open.until) = (true, open.stored_by);
+        }
+        // They become durable in turn, so that the last one is looked at first.
+        let storing = |open: &Open| open.unsettled.iter().rev().any(|sequence| self.storing.contains(sequence));
+        let is_over = |open: &Open| open.late && (now >= open.stored_by || !storing(open));
+        let over: Vec<(RequestId, bool)> =
+            self.open.iter().filter(|(_, open)| is_over(open)).map(|(id, open)| (*id, storing(open))).collect();
+        for (request, stuck) in over {
             let Some(open) = self.open.remove(&request) else { continue };
-            let stuck = open.unsettled.iter().any(|s| self.pending.get(s).is_some_and(|p| !p.stored));
             let result = if stuck {
                 Err(Refusal::Failed("the change could not be stored in time; is the disk slow or full?".into()))
             } else {
@@ -186,6 +210,24 @@ impl Own {
             };
             self.replies.push((request, result));
         }
+    }
+
+    /// Someone is told when this car has been taken in, or refused.
+    pub(super) fn await_join(&mut self, request: RequestId, now: MonoTime) {
+        self.joins.push((request, now + REPLY_US));
+    }
+
+    /// The authority, or the driver, has decided on joining.
+    pub(super) fn answer_joins(&mut self, result: &Result<Reach, Refusal>) {
+        let result = result.clone().map(|reach| Done { changes: Vec::new(), reach });
+        self.replies.extend(self.joins.drain(..).map(|(request, _)| (request, result.clone())));
+    }
+
+    /// An authority that does not answer is told again; who waits need not wait for that.
+    fn expire_joins(&mut self, now: MonoTime) {
+        let late = self.joins.extract_if(.., |(_, until)| now >= *until);
+        let done = || Done { changes: Vec::new(), reach: Reach::Local };
+        self.replies.extend(late.map(|(request, _)| (request, Ok(done()))));
     }
 }
 
@@ -197,8 +239,9 @@ impl Car {
             self.outputs.push_back(Output::Reply { request, result: Ok(done) });
             return;
         }
-        let mut open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until: now + REPLY_US };
-        open.until = open.until + 10_000 * actions.len() as i64;
+        let until = now + REPLY_US;
+        let stored_by = until + STORE_EACH_US * actions.len() as i64;
+        let mut open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until, stored_by, late: false };
         for action in actions {
             self.hlc = self.hlc.tick(self.convoy_now(now));
             let id = self.own.next_id();
@@ -211,7 +254,10 @@ impl Car {
                 signature: None,
             };
             open.unsettled.insert(id.sequence);
-            self.own.storing.insert(id.sequence, now);
+            if self.own.storing.is_empty() {
+                self.own.measured = Some((id.sequence, now));
+            }
+            self.own.storing.insert(id.sequence);
             let pending = Pending::new(change.clone(), false);
             self.own.pending.insert(id.sequence, pending);
             open.changes.push(id);
@@ -305,19 +351,35 @@ impl Car {
 
     /// Sends what is due and answers whom it concerns.
     pub(super) fn settle_own(&mut self, now: MonoTime) {
+        self.own.pace.rest();
         if self.link == Link::Joined(Dialect::Jamz) {
-            let in_flight = self.own.pending.values().filter(|pending| pending.sent).count();
-            let room = IN_FLIGHT_MAX.saturating_sub(in_flight);
-            let due = self.own.pending.values_mut().filter(|pending| pending.is_due(now));
-            for pending in due.take(room) {
-                pending.sent = true;
-                let change = Box::new(pending.change.clone());
-                self.outputs.push_back(Output::Server(ServerCommand::Change(change)));
-            }
+            self.send_due(now);
         }
+        if matches!(self.link, Link::Joined(_)) {
+            self.own.answer_joins(&Ok(Reach::Convoy));
+        }
+        self.own.expire_joins(now);
         self.own.expire(now);
         for (request, result) in std::mem::take(&mut self.own.replies) {
             self.outputs.push_back(Output::Reply { request, result });
+        }
+    }
+
+    /// Sends what is due, no faster than the server lets anyone.
+    fn send_due(&mut self, now: MonoTime) {
+        let Own { pending, pace, .. } = &mut self.own;
+        if pending.is_empty() || !pace.allows(now) {
+            return;
+        }
+        let room = IN_FLIGHT_MAX.saturating_sub(pending.values().filter(|pending| pending.sent).count());
+        for pending in pending.values_mut().filter(|pending| pending.is_due(now)).take(room) {
+            if !pace.allows(now) {
+                break;
+            }
+            pace.spend(now);
+            pending.sent = true;
+            let change = Box::new(pending.change.clone());
+            self.outputs.push_back(Output::Server(ServerCommand::Change(change)));
         }
     }
 

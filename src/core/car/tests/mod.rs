@@ -4,6 +4,7 @@ mod alone;
 mod backend;
 mod backend_again;
 mod joined;
+mod taken_in;
 
 use super::*;
 use crate::core::changes::{Action, Verdict};
