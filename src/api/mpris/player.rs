@@ -113,8 +113,10 @@ impl Player {
         let status = self.car.status();
         let now = &status.now_playing;
         match (&now.track, now.playing) {
-            (None, _) => "Stopped".into(),
             (Some(_), true) => "Playing".into(),
+            // Where `Stop` leaves it.
+            (Some(_), false) if now.position_us == 0 => "Stopped".into(),
+            (None, _) => "Stopped".into(),
             (Some(_), false) => "Paused".into(),
         }
     }
