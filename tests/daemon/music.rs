@@ -69,6 +69,20 @@ async fn a_seek_beyond_the_end_and_tracks_that_are_not_there_are_refused_with_a_
 }
 
 #[tokio::test]
+async fn a_secret_in_a_tracks_address_is_not_in_the_log() {
+    let (car, client, _) = Daemon::with_music("").await;
+    let address = "http://127.0.0.1:9/gone.mp3?token=SECRETTOKEN".to_owned();
+    client.queue_add(&[Addition::Url(address)], None).await.unwrap();
+    client.play(None).await.unwrap();
+    let begun = std::time::Instant::now();
+    while !car.log().contains("track-skipped") {
+        assert!(begun.elapsed() < crate::daemon::PATIENCE, "{}", car.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(!car.log().contains("SECRETTOKEN"), "{}", car.log());
+}
+
+#[tokio::test]
 async fn names_in_any_script_and_of_any_length_are_kept_or_refused_with_their_bound() {
     let script = "Дорога 道路 الطريق दूर 🚗";
     let car_name = format!("{script} ").repeat(200);
