@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the daemon costs: memory, processor, and the time from its start to the first sound, on a virtual card.
+# What the daemon costs: memory, processor, wake-ups (voluntary context switches of all its threads), and the time from
+# its start to the first sound, on a virtual card.
 #
 #   benches/footprint.sh [SECONDS]
 #
@@ -45,6 +46,7 @@ until [ -S "$dir/bus" ]; do sleep 0.05; done
 ctl() { "$programs/jamzctl" --bus "unix:path=$dir/bus" "$@"; }
 monotonic_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 rss_mb() { awk '/^VmRSS/ { printf "%.1f", $2 / 1000 }' "/proc/$daemon/status"; }
+wakeups() { awk '/^voluntary_ctxt/ { sum += $2 } END { print sum }' "/proc/$daemon"/task/*/status; }
 ticks() { sed 's/.*) //' "/proc/$daemon/stat" | awk '{ print $12 + $13 }'; }
 start() {
     rm -f "$dir"/record/*
@@ -58,27 +60,30 @@ stop() {
     wait "$daemon" || true
     daemon=
 }
-cpu_percent() {
-    local before
-    before=$(ticks)
+# Percent of a core, and wake-ups per second, of the next seconds.
+load() {
+    local ticks wakeups
+    ticks=$(ticks)
+    wakeups=$(wakeups)
     sleep "$seconds"
-    awk -v ticks=$(($(ticks) - before)) -v hz="$(getconf CLK_TCK)" -v s="$seconds" 'BEGIN { printf "%.2f", 100 * ticks / hz / s }'
+    awk -v ticks=$(($(ticks) - ticks)) -v wakeups=$(($(wakeups) - wakeups)) -v hz="$(getconf CLK_TCK)" -v s="$seconds" \
+        'BEGIN { printf "%.2f %.0f\n", 100 * ticks / hz / s, wakeups / s }'
 }
 
 start
 until [ "$(ctl --json library search loss | jq '.tracks | length')" = 2 ]; do sleep 0.2; done
 sleep 2
 idle_rss=$(rss_mb)
-idle_cpu=$(cpu_percent)
+read -r idle_cpu idle_wakeups < <(load)
 ctl queue add lossless >/dev/null
 ctl queue add lossy >/dev/null
 ctl play >/dev/null
 sleep 2
-flac_cpu=$(cpu_percent)
+read -r flac_cpu flac_wakeups < <(load)
 flac_rss=$(rss_mb)
 ctl next >/dev/null
 sleep 2
-mp3_cpu=$(cpu_percent)
+read -r mp3_cpu mp3_wakeups < <(load)
 mp3_rss=$(rss_mb)
 stop
 
@@ -91,7 +96,9 @@ frame=$(awk '$1 != "00000000" { print NR - 1; exit }' < <(od -An -v -tx4 -w4 "$d
 sound_ms=$(awk -v ns="$start_ns" -v frame="${frame:?no sound}" -v hz="$rate_hz" 'BEGIN { printf "%d", ns / 1e6 + 1000 * frame / hz }')
 
 size_mb() { awk -v bytes="$(stat -c %s "$programs/$1")" 'BEGIN { printf "%.1f", bytes / 1e6 }'; }
-printf '{"start_to_sound_ms":%d,"idle_rss_mb":%s,"idle_cpu_percent":%s,"playing_rss_mb":%s,"playing_cpu_percent":%s,' \
-    $((sound_ms - started_ms)) "$idle_rss" "$idle_cpu" "$flac_rss" "$flac_cpu"
-printf '"playing_mp3_rss_mb":%s,"playing_mp3_cpu_percent":%s,"jamzd_mb":%s,"jamzctl_mb":%s,"jamz_server_mb":%s}\n' \
-    "$mp3_rss" "$mp3_cpu" "$(size_mb jamzd)" "$(size_mb jamzctl)" "$(size_mb jamz-server)"
+printf '{"start_to_sound_ms":%d,"idle_rss_mb":%s,"idle_cpu_percent":%s,"idle_wakeups_per_s":%s,' \
+    $((sound_ms - started_ms)) "$idle_rss" "$idle_cpu" "$idle_wakeups"
+printf '"playing_rss_mb":%s,"playing_cpu_percent":%s,"playing_wakeups_per_s":%s,' "$flac_rss" "$flac_cpu" "$flac_wakeups"
+printf '"playing_mp3_rss_mb":%s,"playing_mp3_cpu_percent":%s,"playing_mp3_wakeups_per_s":%s,' \
+    "$mp3_rss" "$mp3_cpu" "$mp3_wakeups"
+printf '"jamzd_mb":%s,"jamzctl_mb":%s,"jamz_server_mb":%s}\n' "$(size_mb jamzd)" "$(size_mb jamzctl)" "$(size_mb jamz-server)"

@@ -6,6 +6,8 @@ use jamz::audio::output::line;
 use jamz::core::clock::{MonoTime, Monotonic};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -89,4 +91,41 @@ fn a_hole_costs_its_own_length_and_no_more() {
     assert_eq!(heard[300], [1_900.0; 2]);
     assert_eq!(heard[899], [2_499.0; 2]);
     assert_eq!(to_card.underruns(), 1);
+}
+
+#[test]
+fn a_card_that_is_filled_up_before_it_runs_has_no_underrun() {
+    let (mut to_card, mut player) = line(48_000, Arc::new(TestClock::default()));
+    player.play(960, None, |_, _| {});
+    to_card.send(&[[0.5; 2]; 1_900]);
+    for _ in 0..3 {
+        player.play(960, None, |_, _| {});
+    }
+    assert_eq!(to_card.underruns(), 0);
+    while to_card.wanted() >= 240 {
+        to_card.send(&[[0.5; 2]; 240]);
+    }
+    for _ in 0..9 {
+        player.play(960, Some(20_000), |_, _| {});
+    }
+    assert_eq!(to_card.underruns(), 1);
+}
+
+#[test]
+fn the_card_wakes_the_pacer_when_it_has_taken_frames() {
+    let (made, players) = channel();
+    let (woken, news) = channel();
+    let pacer = std::thread::spawn(move || {
+        let (to_card, player) = line(48_000, Arc::new(TestClock::default()));
+        made.send(player).unwrap();
+        while to_card.buffers() == 0 {
+            std::thread::park();
+        }
+        woken.send(()).unwrap();
+    });
+    let mut player = players.recv().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    player.play(480, None, |_, _| {});
+    news.recv_timeout(Duration::from_secs(30)).expect("nobody woke the pacer");
+    pacer.join().unwrap();
 }

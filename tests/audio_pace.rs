@@ -201,6 +201,17 @@ fn a_plan_that_says_the_same_again_changes_nothing() {
 }
 
 #[test]
+fn what_the_resampler_adds_is_told_with_the_cards_own_rate_error_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = wav(dir.path(), 48_000, 60.0, sine(440.0, 0.5));
+    let mut car = VirtualCar::new(40.0);
+    car.plan(&[segment("a", &source, 0, 0, None)]);
+    car.render(30.0);
+    let heard = car.pacer.heard().clone();
+    assert!((heard.correction_ppm + 40.0).abs() < 5.0, "a fast card is given less music a frame: {heard:?}");
+}
+
+#[test]
 fn a_small_error_is_worked_off_gently_and_a_large_one_jumped() {
     let dir = tempfile::tempdir().unwrap();
     let source = wav(dir.path(), 48_000, 60.0, sine(440.0, 0.5));

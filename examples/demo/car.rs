@@ -56,7 +56,7 @@ impl Car {
         fs::write(dir.join("bus.conf"), bus_configuration(&dir))?;
         let mut bus = Command::new("dbus-daemon");
         bus.arg("--nofork").arg(format!("--config-file={}", dir.join("bus.conf").display()));
-        let bus = Process::start("dbus-daemon", &mut bus, &dir.join("bus.log"))?;
+        let bus = Process::start("dbus-daemon", &bus, &dir.join("bus.log"))?;
         let mut car = Self {
             name: fitting.name.to_owned(),
             card: fitting.card,
@@ -90,7 +90,7 @@ impl Car {
     pub fn switch_on(&mut self) -> Result<()> {
         let mut command = Command::new(self.programs.join("jamzd"));
         command.arg("--config").arg(self.dir.join("jamzd.toml"));
-        self.daemon = Some(Process::start("jamzd", &mut command, &self.dir.join("jamzd.log"))?);
+        self.daemon = Some(Process::start("jamzd", &command, &self.dir.join("jamzd.log"))?);
         Ok(())
     }
 

@@ -65,7 +65,7 @@ impl Convoy {
     pub async fn start_server(&mut self) -> Result<()> {
         let mut command = self.server_command();
         command.arg("--listen").arg(self.address.to_string()).arg("--state").arg(self.dir.join("server"));
-        let mut server = Process::start("jamz-server", &mut command, &self.dir.join("server/log"))?;
+        let mut server = Process::start("jamz-server", &command, &self.dir.join("server/log"))?;
         for _ in 0..SERVER_POLLS_MAX {
             server.check_alive()?;
             if TcpStream::connect(self.address).is_ok() {

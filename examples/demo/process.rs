@@ -21,15 +21,24 @@ impl Process {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
+    pub fn start(name: &str, command: &Command, log: &Path) -> Result<Self> {
+        let program = command.as_std();
+        // From util-linux: asks the kernel to end the program when the demo ends, even by SIGKILL, and becomes it.
+        let mut mortal = Command::new("setpriv");
+        mortal.args(["--pdeathsig", "KILL", "--"]).arg(program.get_program()).args(program.get_args());
+        if let Some(dir) = program.get_current_dir() {
+            mortal.current_dir(dir);
+        }
         let file = File::options().create(true).append(true).open(log)?;
-        let child = command
+        let child = mortal
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("cannot start {name} ({})", command.as_std().get_program().display()))?;
+            .with_context(|| {
+                format!("cannot start {name} ({}) by setpriv, which is in util-linux", program.get_program().display())
+            })?;
         Ok(Self { child, name: name.to_owned(), log: log.to_owned() })
     }
 

@@ -14,7 +14,7 @@ pub struct Config {
     /// amplifier's or a Bluetooth speaker's delay. Negative when the card claims too much.
     pub latency_us: i64,
     /// The sound card's own buffer, in microseconds. Longer is safer, shorter answers sooner: with
-    /// the 35 ms kept ahead of it, it must stay below the lead of the convoy's controls.
+    /// the 45 ms kept ahead of it, it must stay below the lead of the convoy's controls.
     pub buffer_us: u32,
     /// Frames per second of the virtual card and of WAV files.
     pub rate_hz: u32,

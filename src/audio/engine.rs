@@ -11,13 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often the ring is looked after.
-const TICK: Duration = Duration::from_millis(8);
+/// The card wakes the thread with every buffer that it takes, a command wakes it too, and else this does.
+const TICK: Duration = Duration::from_millis(100);
 const BLOCKS_PER_S: u32 = 200;
 const RETRY_US: i64 = 1_000_000;
 /// A card that asks for nothing for so long has died silently.
 const STALL_MAX_US: i64 = 2_000_000;
 const REPORT_US: i64 = 250_000;
+/// What has not changed is reported again so often, as a report may be lost.
+const REPEAT_US: i64 = 5_000_000;
 
 pub(super) type Report = Box<dyn Fn(AudioStatus) + Send>;
 
@@ -75,7 +77,7 @@ impl Engine {
             status,
             open: None,
             retry_at: now,
-            reported_at: now - REPORT_US,
+            reported_at: now - REPEAT_US,
             underruns: 0,
             rate: 0.0,
         }
@@ -84,7 +86,8 @@ impl Engine {
     /// Runs until it is told to stop.
     pub(super) fn run(mut self) {
         loop {
-            let news = self.inbox.wait(TICK);
+            std::thread::park_timeout(TICK);
+            let news = self.inbox.take();
             if news.stop {
                 return;
             }
@@ -200,7 +203,8 @@ impl Engine {
         let changed = (old.rate_hz, old.in_sync, old.underruns, old.realigns)
             != (status.rate_hz, status.in_sync, status.underruns, status.realigns)
             || old.problem != status.problem;
-        if changed || now - self.reported_at >= REPORT_US {
+        let pause_us = if old == status { REPEAT_US } else { REPORT_US };
+        if changed || now - self.reported_at >= pause_us {
             self.reported = status.clone();
             self.reported_at = now;
             (self.report)(status.clone());

@@ -3,8 +3,7 @@
 
 use crate::core::clock::ClockMap;
 use crate::core::io::{AudioCommand, Plan};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What has come since the last look.
 #[derive(Debug, Default)]
@@ -20,7 +19,6 @@ pub(super) struct News {
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     news: Mutex<News>,
-    arrived: Condvar,
 }
 
 impl Inbox {
@@ -31,21 +29,15 @@ impl Inbox {
             AudioCommand::Clock(map) => (news.clock_changed, news.clock) = (true, map),
             AudioCommand::Volume(volume) => news.volume = Some(volume),
         }
-        self.arrived.notify_one();
     }
 
     pub(super) fn stop(&self) {
         self.lock().stop = true;
-        self.arrived.notify_one();
     }
 
-    /// Waits for news, but not longer than `timeout`.
-    pub(super) fn wait(&self, timeout: Duration) -> News {
-        let news = self.lock();
-        let idle = |n: &mut News| n.plan.is_none() && !n.clock_changed && n.volume.is_none() && !n.stop;
-        let (mut news, _) =
-            self.arrived.wait_timeout_while(news, timeout, idle).unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut news)
+    /// What there is; never waits.
+    pub(super) fn take(&self) -> News {
+        std::mem::take(&mut self.lock())
     }
 
     fn lock(&self) -> MutexGuard<'_, News> {

@@ -48,8 +48,8 @@ pub struct Audio {
 }
 
 impl Audio {
-    /// Starts it. `report` is called about four times a second, and at once when something changes, from a thread of
-    /// its own; it must not wait.
+    /// Starts it. `report` is called at once when something changes, four times a second while only measured values
+    /// do, and seldom otherwise, from a thread of its own; it must not wait.
     ///
     /// # Errors
     /// [`AudioError`] for settings out of bounds; never because the sound card is absent, which `report` tells.
@@ -89,17 +89,25 @@ impl Audio {
     /// Passes a command on; never waits.
     pub fn send(&self, command: AudioCommand) {
         self.inbox.send(command);
+        self.wake();
     }
 
     /// Grows as long as the pacer runs and, while a card is open, the card asks for buffers: for a watchdog.
     pub fn beat(&self) -> u64 {
         self.beat.load(Ordering::Relaxed)
     }
+
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
 }
 
 impl Drop for Audio {
     fn drop(&mut self) {
         self.inbox.stop();
+        self.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -3,7 +3,7 @@
 use super::changes::Stamp;
 use super::id::{EntryId, TrackId};
 use super::order::OrderKey;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a piece of music, apart from the file itself.
@@ -17,7 +17,7 @@ pub struct Track {
     #[serde(default)]
     pub album: String,
     /// Length in microseconds; none when nobody has had the file yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "length")]
     pub duration_us: Option<i64>,
     /// Where the audio file can be fetched, if anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,6 +25,29 @@ pub struct Track {
     /// What today's backend says of the track beyond this, kept as it was: its playlist is written back whole.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// No track is longer than a week; one that says so, or that it has no length, is taken for one of unknown length.
+pub const DURATION_MAX_US: i64 = 7 * 24 * 3_600 * 1_000_000;
+
+impl Track {
+    /// With a length that can be, or none.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.duration_us = self.duration_us.filter(|us| is_length(*us));
+        self
+    }
+}
+
+/// Whether a track can be so long, in microseconds.
+fn is_length(duration_us: i64) -> bool {
+    (1..=DURATION_MAX_US).contains(&duration_us)
+}
+
+/// A number that is too great for its type is still a number, and as absurd as the greatest one.
+fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let number = Option::<serde_json::Number>::deserialize(deserializer)?;
+    Ok(number.and_then(|number| number.as_i64().or_else(|| number.as_f64().map(|us| us as i64))))
 }
 
 /// One place in the playlist.
@@ -66,6 +89,9 @@ struct Slots {
 impl From<Slots> for Playlist {
     fn from(Slots { slots }: Slots) -> Self {
         let mut playlist = Self { slots, order: BTreeSet::new() };
+        for slot in playlist.slots.values_mut() {
+            slot.track = slot.track.take().map(Track::bounded);
+        }
         playlist.order = playlist.slots.keys().filter_map(|id| playlist.key(id)).collect();
         playlist
     }
@@ -89,7 +115,7 @@ impl Playlist {
         if slot.track.is_some() || slot.removed {
             return false;
         }
-        slot.track = Some(track.clone());
+        slot.track = Some(track.clone().bounded());
         if slot.order.is_none() {
             slot.order = Some((stamp.clone(), order.clone()));
         }
@@ -125,6 +151,9 @@ impl Playlist {
     /// Learns a track's length from whoever has had the file.
     pub fn learn_duration(&mut self, track: &TrackId, duration_us: i64) -> bool {
         let mut learned = false;
+        if !is_length(duration_us) {
+            return learned;
+        }
         for known in self.slots.values_mut().filter_map(|slot| slot.track.as_mut()) {
             if known.id == *track && known.duration_us.is_none() {
                 known.duration_us = Some(duration_us);
@@ -329,6 +358,24 @@ mod tests {
         assert!(late.add(&entry("a"), &track("a"), &OrderKey::between(None, Some(&first)), &stamp(1)));
         assert!(!late.add(&entry("gone"), &track("gone"), &first, &stamp(1)));
         assert_eq!(names(&late), ["b", "a"]);
+    }
+
+    #[test]
+    fn absurd_lengths_are_unknown_ones_wherever_they_come_from() {
+        for said in ["0", "-5", "604800000001", "9223372036854775807", "18446744073709551615", "1e300", "-1e300"] {
+            let read: Track = serde_json::from_str(&format!(r#"{{"id": "a", "duration_us": {said}}}"#)).unwrap();
+            let mut playlist = Playlist::default();
+            playlist.add(&entry("a"), &read, &playlist.place(None, None), &stamp(1));
+            assert_eq!(playlist.track(&entry("a")).unwrap().duration_us, None, "{said}");
+            assert!(!playlist.learn_duration(&read.id, read.duration_us.unwrap()), "{said}");
+            let mut text = serde_json::to_value(filled(&["a"])).unwrap();
+            text["slots"]["a"]["track"]["duration_us"] = serde_json::from_str(said).unwrap();
+            let whole: Playlist = serde_json::from_value(text).unwrap();
+            assert_eq!(whole.track(&entry("a")).unwrap().duration_us, None, "{said}");
+        }
+        let week: Track = serde_json::from_str(r#"{"id": "a", "duration_us": 604800000000}"#).unwrap();
+        assert_eq!(week.bounded().duration_us, Some(DURATION_MAX_US));
+        assert!(serde_json::from_str::<Track>(r#"{"id": "a", "duration_us": "long"}"#).is_err());
     }
 
     #[test]

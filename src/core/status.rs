@@ -115,6 +115,37 @@ pub struct NowPlaying {
     pub position_us: i64,
     /// The place in the playlist, counted from nought.
     pub index: Option<usize>,
+    /// The next control that is decided and not yet in effect.
+    #[serde(skip)]
+    pub upcoming: Option<Box<Upcoming>>,
+}
+
+/// What will play once a control takes effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upcoming {
+    /// So long after the snapshot, in microseconds.
+    pub in_us: i64,
+    /// Nothing is in effect before it: until then the position stands.
+    pub is_first: bool,
+    pub then: NowPlaying,
+}
+
+impl NowPlaying {
+    /// What it has become so much later.
+    fn after(&self, elapsed_us: i64) -> Self {
+        if let Some(upcoming) = self.upcoming.as_ref().filter(|upcoming| elapsed_us >= upcoming.in_us) {
+            return upcoming.then.after(elapsed_us - upcoming.in_us);
+        }
+        let mut later = self.clone();
+        if let Some(upcoming) = &mut later.upcoming {
+            upcoming.in_us -= elapsed_us;
+        }
+        if self.playing && !self.upcoming.as_ref().is_some_and(|upcoming| upcoming.is_first) {
+            let end_us = self.track.as_ref().and_then(|track| track.duration_us).unwrap_or(i64::MAX);
+            later.position_us = self.position_us.saturating_add(elapsed_us).min(end_us.max(self.position_us));
+        }
+        later
+    }
 }
 
 /// The convoy's clock as this car knows it.
@@ -204,19 +235,15 @@ pub struct Status {
 }
 
 impl Status {
-    /// What the snapshot has become by `now`: position and convoy time have run on, nothing else is known to have
-    /// changed.
+    /// What the snapshot has become by `now`: position and convoy time have run on, and controls that were decided have
+    /// taken effect; nothing else is known to have changed.
     #[must_use]
     pub fn at(&self, now: MonoTime) -> Self {
         let elapsed_us = (now - MonoTime(self.taken_us)).max(0);
         let mut status = self.clone();
         status.taken_us = self.taken_us.saturating_add(elapsed_us);
         status.clock.convoy_us = self.clock.convoy_us.map(|us| us.saturating_add(elapsed_us));
-        if self.now_playing.playing {
-            let end_us = self.now_playing.track.as_ref().and_then(|track| track.duration_us).unwrap_or(i64::MAX);
-            let position_us = self.now_playing.position_us;
-            status.now_playing.position_us = position_us.saturating_add(elapsed_us).min(end_us.max(position_us));
-        }
+        status.now_playing = self.now_playing.after(elapsed_us);
         status
     }
 }

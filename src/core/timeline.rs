@@ -27,7 +27,7 @@ impl Anchor {
     /// The position at `time`, in microseconds of the track; before `at` it is the anchor's own.
     #[must_use]
     pub fn position_us(&self, time: ConvoyTime) -> i64 {
-        if self.playing { self.position_us + (time - self.at).max(0) } else { self.position_us }
+        if self.playing { self.position_us.saturating_add((time - self.at).max(0)) } else { self.position_us }
     }
 }
 
@@ -153,6 +153,8 @@ mod tests {
         let mut anchor = stamped(1, 1_000, 500).anchor;
         assert_eq!(anchor.position_us(ConvoyTime(3_000)), 2_500);
         assert_eq!(anchor.position_us(ConvoyTime(0)), 500);
+        let endless = Anchor { position_us: i64::MAX - 5, at: ConvoyTime(i64::MIN), ..anchor.clone() };
+        assert_eq!(endless.position_us(ConvoyTime(i64::MAX)), i64::MAX);
         anchor.playing = false;
         assert_eq!(anchor.position_us(ConvoyTime(3_000)), 500);
     }

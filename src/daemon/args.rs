@@ -58,7 +58,7 @@ pub fn main(args: Args) -> ExitCode {
         config.bus.bus = bus;
     }
     let result = log::start(&args.log).and_then(|()| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let result = runtime.block_on(run::run(config));
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         result

@@ -259,6 +259,7 @@ mod tests {
         for (text, line, said) in [
             ("[car]\n\n[audio]\noutput = \"virtual\"\nbuffer_us = 5\n", 5, "audio.buffer_us is 5"),
             ("[server]\n# the old one\nurl = \"gopher://x\"\n", 3, "`url` under [server]"),
+            ("[server]\nuser = \"\"\n", 2, "`user` under [server]"),
             ("audio = { virtual_ppm = 1e9 }\n", 1, "audio.virtual_ppm"),
             ("[audio]\noutput = \"pulse\"\n", 2, "jamzctl outputs"),
             ("[audio]\noutput = 5\n", 2, "string"),

@@ -1,6 +1,8 @@
 //! The journal: one thread that makes changes and state durable, many at a time, and says so only when they are.
 
 use super::error::{StoreError, sentence};
+use super::queue::{Jobs, Queue, queue};
+use super::state::{Fingerprint, Parts};
 use super::{changes, database, state};
 use crate::core::changes::{Change, ChangeId, Verdict};
 use crate::core::clock::{MonoTime, Monotonic};
@@ -11,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -19,7 +21,7 @@ use tokio::sync::oneshot;
 const SCHEMA: database::Schema = database::Schema {
     file: "jamz.db",
     durable: true,
-    migrations: &[&[changes::TABLE, state::TABLE], &[changes::KEPT]],
+    migrations: &[&[changes::TABLE, state::TABLE], &[changes::KEPT], &[state::APART]],
 };
 
 /// Writes that wait for the disk; a person makes a few a second, and 20,000 at once by clearing a full playlist.
@@ -82,7 +84,7 @@ enum Job {
 
 /// The journal on disk. Dropping it writes what waits, and then returns.
 pub struct Store {
-    queue: Option<SyncSender<Job>>,
+    queue: Option<Queue<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -100,7 +102,7 @@ impl Store {
         }
         let mut loaded = load(&connection).map_err(failed)?;
         loaded.set_aside = set_aside;
-        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let (queue, jobs) = queue(QUEUE_MAX);
         let convoy = loaded.saved.as_ref().and_then(|saved| saved.convoy.clone());
         let writer = Writer::new(connection, path.clone(), hooks, convoy);
         let thread = Builder::new()
@@ -134,9 +136,7 @@ impl Store {
     fn post(&self, job: Job) -> Result<(), Job> {
         match &self.queue {
             None => Err(job),
-            Some(queue) => queue.try_send(job).map_err(|error| match error {
-                TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
-            }),
+            Some(queue) => queue.post(job),
         }
     }
 }
@@ -188,7 +188,7 @@ fn load(db: &Connection) -> rusqlite::Result<Loaded> {
 
 /// The state that waits to be written, and the changes that it includes and the one before did not.
 struct Memory {
-    saved: Box<Saved>,
+    parts: Parts,
     boot_id: Option<String>,
     covered: Vec<ChangeId>,
 }
@@ -198,6 +198,8 @@ struct Writer {
     path: PathBuf,
     hooks: Hooks,
     memory: Option<Memory>,
+    /// The playlist on disk, once this run has written one.
+    playlist: Option<Fingerprint>,
     /// The convoy of the newest state.
     convoy: Option<ConvoyId>,
     /// Changes that count since the newest state.
@@ -215,10 +217,10 @@ impl Writer {
         // The first start compacts, too: the last run may have been short.
         let writes = COMPACT_EVERY;
         let waiting = VecDeque::new();
-        Self { db, path, hooks, memory: None, convoy, since: Vec::new(), tried: None, waiting, writes }
+        Self { db, path, hooks, memory: None, playlist: None, convoy, since: Vec::new(), tried: None, waiting, writes }
     }
 
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Jobs<Job>) {
         let mut open = true;
         while open {
             let mut batch = Vec::new();
@@ -235,12 +237,8 @@ impl Writer {
     }
 
     /// Waits for the first job and takes all that are there; false when no more will come.
-    fn gather(&self, jobs: &Receiver<Job>, batch: &mut Vec<Write>, questions: &mut Vec<Question>) -> bool {
-        let first = match self.wait_max() {
-            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(wait) => jobs.recv_timeout(wait),
-        };
-        let mut job = match first {
+    fn gather(&self, jobs: &Jobs<Job>, batch: &mut Vec<Write>, questions: &mut Vec<Question>) -> bool {
+        let mut job = match jobs.next(self.wait_max()) {
             Ok(job) => Some(job),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return false,
@@ -250,7 +248,7 @@ impl Writer {
                 Job::Write(write) => batch.push(write),
                 Job::History { limit, reply } => questions.push((limit, reply)),
             }
-            job = if batch.len() < BATCH_MAX { jobs.try_recv().ok() } else { None };
+            job = if batch.len() < BATCH_MAX { jobs.next_waiting() } else { None };
         }
         true
     }
@@ -269,7 +267,7 @@ impl Writer {
         let mut moved = false;
         for write in batch {
             match write {
-                Write::Remember(saved, boot_id) => moved |= self.remember(saved, boot_id),
+                Write::Remember(saved, boot_id) => moved |= self.remember(*saved, boot_id),
                 other => {
                     self.since.extend(counts(&other).cloned());
                     self.waiting.push_back(other);
@@ -296,12 +294,12 @@ impl Writer {
     }
 
     /// Takes the newest state in; true when it is of another convoy than the one before.
-    fn remember(&mut self, saved: Box<Saved>, boot_id: Option<String>) -> bool {
+    fn remember(&mut self, saved: Saved, boot_id: Option<String>) -> bool {
         let moved = saved.convoy != self.convoy;
         self.convoy.clone_from(&saved.convoy);
         let mut covered = self.memory.take().map(|memory| memory.covered).unwrap_or_default();
         covered.append(&mut self.since);
-        self.memory = Some(Memory { saved, boot_id, covered });
+        self.memory = Some(Memory { parts: Parts::of(saved), boot_id, covered });
         moved
     }
 
@@ -322,11 +320,14 @@ impl Writer {
             }
         }
         state::raise_sequence(&transaction, sequence)?;
-        if let Some(Memory { saved, boot_id, covered }) = memory {
-            state::remember(&transaction, saved, boot_id.as_deref())?;
+        let mut playlist = self.playlist;
+        if let Some(Memory { parts, boot_id, covered }) = memory {
+            playlist = Some(state::remember(&transaction, parts, boot_id.as_deref(), playlist)?);
             changes::cover(&transaction, covered)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.playlist = playlist;
+        Ok(())
     }
 
     /// All that waited is durable.

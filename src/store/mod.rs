@@ -7,6 +7,7 @@ mod changes;
 mod database;
 mod error;
 pub mod journal;
+mod queue;
 mod state;
 
 #[cfg(feature = "car")]

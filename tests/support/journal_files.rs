@@ -1,4 +1,4 @@
-//! A journal's files as bad luck leaves them.
+//! A journal's files as a power cut leaves them.
 
 use std::path::Path;
 
@@ -9,12 +9,4 @@ pub(crate) fn copied(dir: &Path) -> tempfile::TempDir {
         std::fs::copy(dir.join(file), copy.path().join(file)).unwrap();
     }
     copy
-}
-
-/// The file with rubbish in its middle, as a worn SD card leaves it.
-pub(crate) fn overwritten(file: &Path) -> Vec<u8> {
-    let mut bytes = std::fs::read(file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 8_192].fill(0xA5);
-    bytes
 }

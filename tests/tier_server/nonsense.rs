@@ -122,7 +122,9 @@ async fn a_refusal_is_told_in_the_servers_words() {
 async fn a_change_that_is_refused_and_one_that_is_to_be_sent_again_are_told_apart() {
     let refused = ServerEvent::Refused { change: change(1).id, reason: "too long".into() };
     let failed = ServerEvent::Failed { change: change(1).id, reason: "too long".into() };
-    for (answer, told) in [(json!({"error": "too long"}), refused), (json!({"error": "too long", "retry": true}), failed)] {
+    for (answer, told) in
+        [(json!({"error": "too long"}), refused), (json!({"error": "too long", "retry": true}), failed)]
+    {
         let node = scripted(json!({"acks": {"jamz-change": answer}})).await;
         let mut car = Car::at(node.url());
         car.up().await;

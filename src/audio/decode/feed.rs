@@ -10,9 +10,11 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 
 /// Frames in a block, at least.
-const BLOCK_FRAMES: usize = 2_048;
-/// Blocks that wait: 1.9 s at 44.1 kHz, and 650 kB.
-const BLOCKS_MAX: usize = 40;
+const BLOCK_FRAMES: usize = 4_096;
+/// Room for the whole packets of most formats that make a block.
+const BLOCK_CAPACITY_FRAMES: usize = 5_120;
+/// Blocks that wait: 1.9 s at 44.1 kHz, and 820 kB.
+const BLOCKS_MAX: usize = 20;
 
 /// What a feed has to give.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ fn frame_at(position_us: i64, rate_hz: u32) -> u64 {
 
 /// Packets that follow each other, joined to a block worth sending.
 fn next_block(decoder: &mut Decoder) -> Result<Option<(u64, Vec<Frame>)>, DecodeError> {
-    let mut frames = Vec::with_capacity(2 * BLOCK_FRAMES);
+    let mut frames = Vec::with_capacity(BLOCK_CAPACITY_FRAMES);
     let Some(first) = decoder.next(&mut frames)? else { return Ok(None) };
     while frames.len() < BLOCK_FRAMES {
         let expected = first + frames.len() as u64;

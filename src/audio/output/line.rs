@@ -1,6 +1,7 @@
 //! Between the pacer and a sound card: a short ring of frames one way, what the card says of its time the other way.
 //!
-//! The player is the body of every card's real-time callback. It allocates nothing, locks nothing, logs nothing.
+//! The player is the body of every card's real-time callback. It allocates nothing, locks nothing, logs nothing. When
+//! it has taken frames it wakes the pacer, which so has as much time as there is to send others.
 
 use crate::audio::Frame;
 use crate::audio::pace::Observation;
@@ -8,9 +9,10 @@ use crate::core::clock::Monotonic;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::thread::Thread;
 
-/// What is kept ahead of the card's own buffer.
-const AHEAD_US: u64 = 35_000;
+/// What is kept ahead of the card's own buffer: a card that is late asks for two buffers in one go.
+const AHEAD_US: u64 = 45_000;
 /// What is kept, at least, beyond the largest buffer that the card has asked for.
 const MARGIN_US: u64 = 15_000;
 /// What the ring can hold: some sound servers ask for very large buffers.
@@ -48,13 +50,14 @@ pub struct Player {
     observations: Producer<Observation>,
     shared: Arc<Shared>,
     clock: Arc<dyn Monotonic>,
+    pacer: Thread,
     played: u64,
     /// Frames that were silent in place of frames that came too late: those are thrown away when they come, so that
     /// every frame of the ring has its fixed place in time.
     owed: u64,
     epoch: u32,
     buffers: u32,
-    /// Sound has come through since the card was opened.
+    /// Frames have come through since the card runs; while it is filled up before that, nothing is heard to be missing.
     primed: bool,
     last: Frame,
     gain: f32,
@@ -70,7 +73,7 @@ pub struct Line {
     margin_frames: usize,
 }
 
-/// Joins a pacer and a card of this rate.
+/// Joins a pacer, in whose thread this is called, and a card of this rate.
 #[must_use]
 pub fn line(rate_hz: u32, clock: Arc<dyn Monotonic>) -> (Line, Player) {
     let in_frames = |us: u64| (u64::from(rate_hz) * us / 1_000_000).max(1) as usize;
@@ -83,6 +86,7 @@ pub fn line(rate_hz: u32, clock: Arc<dyn Monotonic>) -> (Line, Player) {
         observations: to_pacer,
         shared: Arc::clone(&shared),
         clock,
+        pacer: std::thread::current(),
         played: 0,
         owed: 0,
         epoch: 0,
@@ -127,7 +131,7 @@ impl Player {
             }
             chunk.commit_all();
         }
-        self.primed |= index > 0;
+        self.primed |= index > 0 && delay_us.is_some();
         if index < count {
             self.hole(count - index);
             for index in index..count {
@@ -139,6 +143,7 @@ impl Player {
         self.shared.frames.store(self.played, Ordering::Release);
         self.shared.largest.fetch_max(count, Ordering::Relaxed);
         self.shared.buffers.fetch_add(1, Ordering::AcqRel);
+        self.pacer.unpark();
     }
 
     fn observe(&mut self, delay_us: i64) {

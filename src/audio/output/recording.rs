@@ -46,9 +46,9 @@ impl Sink for Recording {
     }
 
     fn write(&mut self, frames: &[Pcm]) -> io::Result<()> {
-        for [left, right] in frames {
-            self.raw.write_all(&left.to_le_bytes())?;
-            self.raw.write_all(&right.to_le_bytes())?;
+        for frame in frames {
+            let [[l0, l1], [r0, r1]] = frame.map(i16::to_le_bytes);
+            self.raw.write_all(&[l0, l1, r0, r1])?;
         }
         Ok(())
     }

@@ -7,14 +7,15 @@ use super::{Card, MakePlayer, OutputError, Session};
 use crate::audio::realtime;
 use crate::core::clock::{MonoTime, Monotonic};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the card wants frames.
-const PERIODS_PER_S: u32 = 100;
+/// How often the card wants frames: half a buffer at a time, within these bounds.
+const PERIODS_PER_S: RangeInclusive<u32> = 50..=100;
 
 /// Signed 16-bit stereo.
 pub(super) type Pcm = [i16; 2];
@@ -63,9 +64,10 @@ impl Sink for Nowhere {
 
 impl Card for SoftCard {
     fn open(&mut self, make: MakePlayer<'_>) -> Result<Session, OutputError> {
-        let period = (self.rate_hz / PERIODS_PER_S).max(1) as usize;
-        let buffer_us = u64::from(self.buffer_us);
-        let buffer = ((u64::from(self.rate_hz) * buffer_us / 1_000_000) as usize / period).max(2) * period;
+        let buffer = (u64::from(self.rate_hz) * u64::from(self.buffer_us) / 1_000_000) as usize;
+        let period_of = |periods_per_s: &u32| (self.rate_hz / periods_per_s).max(1) as usize;
+        let period = (buffer / 2).clamp(period_of(PERIODS_PER_S.end()), period_of(PERIODS_PER_S.start()));
+        let buffer = (buffer / period).max(2) * period;
         let sink: Box<dyn Sink> = match &self.sink {
             SinkKind::Recording(None) => Box::new(Nowhere),
             SinkKind::Recording(Some(path)) => Box::new(Recording::create(path, self.rate_hz, buffer, period)?),
@@ -177,10 +179,15 @@ impl Converter {
         let pcm = &mut self.pcm;
         self.player.play(self.period, delay_us, |index, frame| {
             if let Some(place) = pcm.get_mut(index) {
-                *place = frame.map(|sample| (sample * 32_767.0).round() as i16);
+                *place = frame.map(nearest);
             }
         });
         self.written += self.period as u64;
         self.sink.write(&self.pcm)
     }
+}
+
+/// Rounded by hand: the library's `round` is a call for each sample where the processor has no instruction for it.
+fn nearest(sample: f32) -> i16 {
+    (sample * 32_767.0 + 0.5_f32.copysign(sample)) as i16
 }

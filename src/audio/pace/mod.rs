@@ -325,7 +325,7 @@ impl Pacer {
         voice.relieved |= astray;
         self.heard.in_sync = voice.failed.is_none() && error_us.abs() < IN_SYNC_US;
         self.heard.offset_us = Some(error_us);
-        self.heard.correction_ppm = correction * 1e6;
+        self.heard.correction_ppm = (step * f64::from(self.device_hz) / source_hz - 1.0) * 1e6;
         if let Some(problem) = &voice.failed {
             self.heard.problem = Some(format!("this track broke off: {problem}"));
         }

@@ -3,13 +3,13 @@
 use crate::core::changes::{Action, Change};
 use crate::core::clock::ConvoyTime;
 use crate::core::convoy::Snapshot;
-use crate::core::playlist::Track;
+use crate::core::playlist::{DURATION_MAX_US, Track};
 
 /// How far ahead of the convoy a member's clock may be: so far that only nonsense is refused, as hybrid time heals the
 /// rest.
 const AHEAD_MAX_US: i64 = 24 * 3_600 * 1_000_000;
-/// No track and no position is longer than a week.
-const POSITION_MAX_US: i64 = 7 * AHEAD_MAX_US;
+/// No position is beyond the longest track.
+const POSITION_MAX_US: i64 = DURATION_MAX_US;
 /// Authority does not pass this often between two meetings.
 const TERM_AHEAD_MAX: u64 = 1_000_000;
 /// Numbers that JavaScript holds exactly.

@@ -123,8 +123,7 @@ impl Car {
             return Ok(vec![Action::Play { anchor }]);
         }
         let first = self.state.playlist.nth(0).cloned();
-        let first = first
-            .ok_or_else(|| Refusal::Invalid("the playlist is empty; add music first (`jamzctl queue add`)".into()))?;
+        let first = first.ok_or_else(empty)?;
         Ok(vec![Action::Play { anchor: self.start_of(&first, at.max(current.at), true) }])
     }
 
@@ -149,6 +148,9 @@ impl Car {
     }
 
     fn next(&self, at: ConvoyTime) -> Actions {
+        if self.state.playlist.is_empty() {
+            return Err(empty());
+        }
         let current = self.intended(at);
         let next = self.state.playlist.after(current.entry.as_ref()).cloned();
         let next = next.ok_or_else(|| Refusal::Invalid("this is the last track of the playlist".into()))?;
@@ -270,6 +272,10 @@ impl Car {
         self.members.clear();
         self.queue_revision += 1;
     }
+}
+
+fn empty() -> Refusal {
+    Refusal::Invalid("the playlist is empty; add music first (`jamzctl queue add`)".into())
 }
 
 fn track_of_url(url: String) -> Result<Track, Refusal> {

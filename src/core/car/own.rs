@@ -148,7 +148,7 @@ impl Own {
 
     /// The authority did not take the change this time. How often that was so by now.
     fn put_off(&mut self, id: &ChangeId, now: MonoTime) -> u32 {
-        let Some(pending) = self.pending.get_mut(&id.sequence) else { return 0 };
+        let Some(pending) = self.pending.get_mut(&id.sequence).filter(|pending| pending.sent) else { return 0 };
         let wait_us = RESEND_US << pending.failures.min(6);
         pending.failures += 1;
         (pending.sent, pending.due) = (false, Some(now + wait_us.min(RESEND_MAX_US)));

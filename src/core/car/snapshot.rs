@@ -1,11 +1,12 @@
 //! What a car shows of itself, and what it keeps for its next start.
 
 use super::{Car, Link, TimeBase};
-use crate::core::clock::MonoTime;
+use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::id::EntryId;
 use crate::core::io::Saved;
 use crate::core::playlist::Track;
-use crate::core::status::{ChangeCounts, ClockStatus, NowPlaying, Status};
+use crate::core::status::{ChangeCounts, ClockStatus, NowPlaying, Status, Upcoming};
+use crate::core::timeline::Anchor;
 use std::collections::BTreeMap;
 
 impl Car {
@@ -46,16 +47,35 @@ impl Car {
 
     fn now_playing(&self, now: MonoTime) -> NowPlaying {
         let convoy_now = self.convoy_now(now);
-        let current = self.state.timeline.at(convoy_now).or_else(|| self.state.timeline.last());
-        let Some(anchor) = current.map(|stamped| &stamped.anchor) else { return NowPlaying::default() };
+        let anchors: Vec<&Anchor> = self.state.timeline.from(convoy_now).map(|stamped| &stamped.anchor).collect();
+        let mut later: Option<(ConvoyTime, NowPlaying)> = None;
+        for anchor in anchors.into_iter().rev() {
+            let from = anchor.at.max(convoy_now);
+            let mut shown = self.shown(anchor, from);
+            let upcoming = |(at, then)| Box::new(Upcoming { in_us: at - from, is_first: false, then });
+            shown.upcoming = later.take().map(upcoming);
+            later = Some((from, shown));
+        }
+        let Some((at, then)) = later else { return NowPlaying::default() };
+        let in_us = at - convoy_now;
+        if in_us == 0 {
+            return then;
+        }
+        // Nothing is in effect yet: what comes is shown, and stands.
+        NowPlaying { upcoming: Some(Box::new(Upcoming { in_us, is_first: true, then: then.clone() })), ..then }
+    }
+
+    /// What an anchor says for a moment.
+    fn shown(&self, anchor: &Anchor, at: ConvoyTime) -> NowPlaying {
         let track = self.track_of(anchor);
         let end_us = track.as_ref().and_then(|track| track.duration_us).unwrap_or(i64::MAX);
         NowPlaying {
             playing: anchor.playing,
             entry: anchor.entry.as_ref().map(ToString::to_string),
             index: anchor.entry.as_ref().and_then(|entry| self.state.playlist.ids().position(|id| id == entry)),
-            position_us: anchor.position_us(convoy_now).min(end_us),
+            position_us: anchor.position_us(at).min(end_us),
             track,
+            upcoming: None,
         }
     }
 

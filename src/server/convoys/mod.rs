@@ -365,8 +365,7 @@ impl Convoys {
             if let Effect::Ack { payload, .. } = effect
                 && failed.contains(convoy)
             {
-                *payload =
-                    json!(Failure::passing(format!("not done, as it could not be stored: {error}; try again")));
+                *payload = json!(Failure::passing(format!("not done, as it could not be stored: {error}; try again")));
             }
         }
         self.effects.retain(|(convoy, effect)| !failed.contains(convoy) || matches!(effect, Effect::Ack { .. }));

@@ -2,7 +2,7 @@
 
 use super::address::{Address, AddressError};
 use super::token;
-use crate::core::id::UserId;
+use crate::core::id::{IdError, UserId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -29,6 +29,8 @@ pub enum TierError {
     NoUrl,
     #[error("`url` under [server]: {0}")]
     Url(#[from] AddressError),
+    #[error("`user` under [server]: {0}; give the id that the server knows the user by, or leave it out")]
+    User(#[from] IdError),
     #[error("`ca_file` under [server]: {path}: {problem}")]
     Ca { path: String, problem: String },
     #[error("TLS cannot be set up: {0}")]
@@ -43,6 +45,9 @@ impl Config {
     pub fn check(&self) -> Result<(), TierError> {
         if let Some(url) = &self.url {
             Address::parse(url)?;
+        }
+        if let Some(user) = &self.user {
+            UserId::new(user.as_str())?;
         }
         Ok(())
     }
@@ -68,6 +73,10 @@ mod tests {
         assert!(Config::default().check().is_ok());
         let wrong = Config { url: Some("gopher://x".into()), ..Config::default() };
         assert!(wrong.check().unwrap_err().to_string().starts_with("`url` under [server]:"));
+        for user in ["", "ann\n", &"x".repeat(10_000)] {
+            let wrong = Config { user: Some(user.into()), ..Config::default() };
+            assert!(wrong.check().unwrap_err().to_string().starts_with("`user` under [server]:"), "{user}");
+        }
         assert!(
             toml::from_str::<Config>("uri = \"http://x\"").unwrap_err().to_string().contains("unknown field `uri`")
         );

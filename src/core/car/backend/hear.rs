@@ -83,7 +83,7 @@ impl Car {
         track.duration_us =
             track.duration_us.or_else(|| self.track_named(&track.id).and_then(|known| known.duration_us));
         self.backend.loaded = Some(track.id.clone());
-        self.backend.loose = Some(track);
+        self.backend.loose = Some(track.bounded());
         let stamp = self.stamp_of_backend(now);
         self.state.timeline.insert(Stamped { stamp, anchor });
         self.touch(now);

@@ -112,8 +112,9 @@ impl Car {
     }
 
     pub(super) fn learn_loose_duration(&mut self, id: &TrackId, duration_us: i64) {
-        if let Some(track) = self.backend.loose.as_mut().filter(|track| track.id == *id) {
-            track.duration_us.get_or_insert(duration_us);
+        if let Some(track) = self.backend.loose.take_if(|track| track.id == *id) {
+            let duration_us = track.duration_us.or(Some(duration_us));
+            self.backend.loose = Some(Track { duration_us, ..track }.bounded());
         }
     }
 }

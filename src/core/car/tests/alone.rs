@@ -1,6 +1,7 @@
 //! A car in no convoy: a player like any other.
 
 use super::*;
+use crate::core::playlist::DURATION_MAX_US;
 
 #[test]
 fn a_car_that_is_in_no_convoy_is_a_player_of_its_own() {
@@ -248,4 +249,51 @@ fn a_track_that_was_missing_is_asked_for_again_when_the_car_is_back_online() {
     bench.join(snapshot, 0);
     bench.wait(5 * SECOND);
     assert_eq!(asked(&bench), before + 1);
+}
+
+#[test]
+fn a_position_read_during_a_controls_lead_is_that_of_the_timeline_still_in_force() {
+    let mut bench = Bench::new(start());
+    bench.add(&[track("a", 100)]);
+    // Between the snapshots that are taken when something happens, readers run the last one on.
+    let read = |bench: &Bench, us| bench.status().at(bench.now + us).now_playing.position_us;
+    bench.command(Command::Play { entry: None });
+    let lead_us = bench.status().lead_us;
+    assert_eq!((read(&bench, lead_us - 1), read(&bench, lead_us + 5)), (0, 5), "the first start");
+    bench.wait(10 * SECOND);
+    bench.command(Command::Pause);
+    let paused_us = read(&bench, lead_us);
+    assert_eq!((read(&bench, lead_us - 50), read(&bench, SECOND)), (paused_us - 50, paused_us), "a pause");
+    bench.wait(SECOND);
+    bench.command(Command::Play { entry: None });
+    assert_eq!((read(&bench, lead_us - 1), read(&bench, lead_us + 7)), (paused_us, paused_us + 7), "going on");
+    bench.wait(SECOND);
+    let before_us = read(&bench, 0);
+    bench.command(Command::Seek { position_us: 50 * SECOND });
+    assert_eq!(
+        (read(&bench, lead_us - 1), read(&bench, lead_us + 9)),
+        (before_us + lead_us - 1, 50 * SECOND + 9),
+        "a seek"
+    );
+}
+
+#[test]
+fn next_in_an_empty_playlist_says_that_it_is_empty_and_what_to_do() {
+    let mut bench = Bench::new(start());
+    let next = bench.command(Command::Next);
+    let said = |text: &str| text.contains("empty") && text.contains("jamzctl queue add");
+    assert!(matches!(bench.reply(next), Some(Err(Refusal::Invalid(text))) if said(text)));
+}
+
+#[test]
+fn a_track_of_absurd_length_plays_as_one_of_unknown_length() {
+    for duration_us in [i64::MIN, -1, 0, DURATION_MAX_US + 1, i64::MAX] {
+        let mut bench = Bench::new(start());
+        bench.add(&[Track { duration_us: Some(duration_us), ..track("a", 1) }, track("b", 10)]);
+        bench.command(Command::Play { entry: None });
+        bench.wait(60 * SECOND);
+        let playing = bench.status().now_playing;
+        assert_eq!((playing.playing, playing.index), (true, Some(0)), "{duration_us}");
+        assert!((59 * SECOND..=60 * SECOND).contains(&playing.position_us), "{duration_us}");
+    }
 }

@@ -187,7 +187,9 @@ fn edits_of_a_list_that_is_too_long_for_the_backend_are_told_to_their_author_and
     session(&mut bench, &[track("a", 100)], false, 0);
     bench.add(&[track("ours", 100)]);
     bench.wait(SECOND);
-    bench.server(ServerEvent::TooLong { reason: "`playlist-update` has 2000000 bytes; the server takes 1000000".into() });
+    bench.server(ServerEvent::TooLong {
+        reason: "`playlist-update` has 2000000 bytes; the server takes 1000000".into(),
+    });
     let told = |output: &&Output| match output {
         Output::Settle { verdict: Verdict::Superseded { reason }, .. } => reason.contains("remove some"),
         _ => false,

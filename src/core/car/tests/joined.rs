@@ -218,7 +218,8 @@ fn a_change_that_the_server_refuses_is_final_and_the_link_is_not_lost() {
     let change = bench.changes_sent()[0].id.clone();
     bench.server(ServerEvent::Refused { change: change.clone(), reason: "the track's title is too long".into() });
     assert!(matches!(bench.reply(added), Some(Err(Refusal::Denied(text))) if text.contains("too long")));
-    let settled = Output::Settle { change, verdict: Verdict::Refused { reason: "the track's title is too long".into() } };
+    let settled =
+        Output::Settle { change, verdict: Verdict::Refused { reason: "the track's title is too long".into() } };
     assert!(bench.seen.contains(&settled), "the history has it");
     assert!(bench.seen.iter().any(|output| matches!(output, Output::Notice(Notice::Superseded { .. }))));
     bench.server(ServerEvent::Joined { snapshot: Box::default(), members: Vec::new() });
