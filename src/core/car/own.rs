@@ -26,19 +26,13 @@ pub(super) const STORE_US_MAX: i64 = 200_000;
 struct Pending {
     change: Change,
     stored: bool,
-    sent: bool,
-    /// How often the authority did not take it, and not before when it is sent again.
+    /// How often the authority did not take it.
     failures: u32,
-    due: Option<MonoTime>,
 }
 
 impl Pending {
     fn new(change: Change, stored: bool) -> Self {
-        Self { change, stored, sent: false, failures: 0, due: None }
-    }
-
-    fn is_due(&self, now: MonoTime) -> bool {
-        self.stored && !self.sent && self.due.is_none_or(|due| now >= due)
+        Self { change, stored, failures: 0 }
     }
 }
 
@@ -59,6 +53,10 @@ pub(super) struct Own {
     device: DeviceId,
     sequence: u64,
     pending: BTreeMap<u64, Pending>,
+    /// Of those: durable and to be sent, sent and not answered, not to be sent before then. There may be thousands.
+    ready: BTreeSet<u64>,
+    sent: BTreeSet<u64>,
+    later: BTreeMap<u64, MonoTime>,
     open: BTreeMap<RequestId, Open>,
     replies: Vec<(RequestId, Result<Done, Refusal>)>,
     /// Someone waits to be taken into the convoy, until then.
@@ -79,6 +77,9 @@ impl Own {
         Self {
             device,
             sequence,
+            ready: pending.keys().copied().collect(),
+            sent: BTreeSet::new(),
+            later: BTreeMap::new(),
             pending,
             open: BTreeMap::new(),
             replies: Vec::new(),
@@ -132,32 +133,38 @@ impl Own {
         answers.chain(self.joins.iter().map(|(_, until)| *until)).min()
     }
 
-    /// When there is something to send again, or to go on sending.
+    /// When there is something to send again, or what is held back may go out.
     pub(super) fn send_timeout(&self) -> Option<MonoTime> {
-        let again = self.pending.values().filter(|pending| !pending.sent).filter_map(|pending| pending.due);
-        // What is due and held back goes out when the pace allows it, and not before.
-        self.pace.poll_timeout().or_else(|| again.min())
+        self.pace.poll_timeout().or_else(|| self.later.values().min().copied())
     }
 
     /// The link is lost: another may do better at once.
     pub(super) fn handle_down(&mut self) {
-        for pending in self.pending.values_mut() {
-            (pending.sent, pending.failures, pending.due) = (false, 0, None);
-        }
+        self.pending.values_mut().for_each(|pending| pending.failures = 0);
+        self.ready.extend(std::mem::take(&mut self.later).into_keys());
+        self.ready.append(&mut self.sent);
+    }
+
+    fn take(&mut self, sequence: u64) -> Option<Pending> {
+        self.ready.remove(&sequence);
+        self.sent.remove(&sequence);
+        self.later.remove(&sequence);
+        self.pending.remove(&sequence)
     }
 
     /// The authority did not take the change this time. How often that was so by now.
     fn put_off(&mut self, id: &ChangeId, now: MonoTime) -> u32 {
-        let Some(pending) = self.pending.get_mut(&id.sequence).filter(|pending| pending.sent) else { return 0 };
+        let was_sent = self.sent.remove(&id.sequence);
+        let Some(pending) = self.pending.get_mut(&id.sequence).filter(|_| was_sent) else { return 0 };
         let wait_us = RESEND_US << pending.failures.min(6);
         pending.failures += 1;
-        (pending.sent, pending.due) = (false, Some(now + wait_us.min(RESEND_MAX_US)));
+        self.later.insert(id.sequence, now + wait_us.min(RESEND_MAX_US));
         pending.failures
     }
 
     pub(super) fn handle_not_stored(&mut self, id: &ChangeId, problem: &str) {
         self.storing.remove(&id.sequence);
-        self.pending.remove(&id.sequence);
+        self.take(id.sequence);
         self.close(id.sequence, &Err(Refusal::Failed(problem.to_owned())));
     }
 
@@ -168,6 +175,7 @@ impl Own {
         }
         let pending = self.pending.get_mut(&sequence)?;
         pending.stored = true;
+        self.ready.insert(sequence);
         Some(pending.change.clone())
     }
 
@@ -292,7 +300,7 @@ impl Car {
 
     /// What finally became of an own change.
     pub(super) fn settle(&mut self, id: &ChangeId, verdict: Verdict) {
-        if self.own.pending.remove(&id.sequence).is_none() {
+        if self.own.take(id.sequence).is_none() {
             return;
         }
         match &verdict {
@@ -334,9 +342,7 @@ impl Car {
     /// After the authority's state was taken over: what was done here since counts on top of it, or is superseded.
     pub(super) fn replay_own(&mut self, now: MonoTime) {
         let own = self.own.stored_changes();
-        for pending in self.own.pending.values_mut() {
-            pending.sent = false;
-        }
+        self.own.ready.append(&mut self.own.sent);
         for change in own {
             let verdict = if self.base == TimeBase::Own && change.action.anchor().is_some() {
                 Verdict::Superseded { reason: "it was played alone, without the convoy's clock".into() }
@@ -367,19 +373,17 @@ impl Car {
 
     /// Sends what is due, no faster than the server lets anyone.
     fn send_due(&mut self, now: MonoTime) {
-        let Own { pending, pace, .. } = &mut self.own;
-        if pending.is_empty() || !pace.allows(now) {
-            return;
-        }
-        let room = IN_FLIGHT_MAX.saturating_sub(pending.values().filter(|pending| pending.sent).count());
-        for pending in pending.values_mut().filter(|pending| pending.is_due(now)).take(room) {
-            if !pace.allows(now) {
-                break;
-            }
+        let Own { pending, ready, sent, later, pace, .. } = &mut self.own;
+        ready.extend(later.extract_if(.., |_, due| now >= *due).map(|(sequence, _)| sequence));
+        while sent.len() < IN_FLIGHT_MAX
+            && !ready.is_empty()
+            && pace.allows(now)
+            && let Some(sequence) = ready.pop_first()
+        {
             pace.spend(now);
-            pending.sent = true;
-            let change = Box::new(pending.change.clone());
-            self.outputs.push_back(Output::Server(ServerCommand::Change(change)));
+            sent.insert(sequence);
+            let change = pending.get(&sequence).map(|pending| Box::new(pending.change.clone()));
+            self.outputs.extend(change.map(|change| Output::Server(ServerCommand::Change(change))));
         }
     }
 

@@ -215,8 +215,8 @@ impl Scanner {
     }
 }
 
-/// The music files below a folder, links followed, hidden ones left out; folders elsewhere that a link leads to are left
-/// out and told, or a single link could bring in the whole machine.
+/// The music files below a folder, links followed, hidden ones left out; a folder elsewhere that a link leads to is
+/// left out and told, or a single link could bring in the whole machine.
 fn music(folder: &Path, left_out: impl Fn(&Path)) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
     let home = std::fs::canonicalize(folder);
     let leads_out = move |entry: &DirEntry| {

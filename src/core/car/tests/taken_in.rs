@@ -27,13 +27,19 @@ fn a_join_is_answered_by_what_the_server_says_of_it() {
     let silent = ask(&mut bench);
     bench.wait(3 * SECOND);
     assert_eq!(bench.reach(silent), Some(Reach::Local), "a server that says nothing is not waited for");
-    bench.wait(4 * SECOND);
-    let left = ask(&mut bench);
-    bench.command(Command::Leave);
-    assert!(matches!(bench.reply(left), Some(Err(Refusal::Failed(_)))));
     bench.server(ServerEvent::Down { reason: "cut".into() });
     let alone = ask(&mut bench);
     assert_eq!(bench.reach(alone), Some(Reach::Local));
+}
+
+#[test]
+fn whoever_waits_to_be_taken_in_is_told_when_the_convoy_is_left() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    let asked = bench.command(Command::Join { convoy: ConvoyId::new("convoy").unwrap() });
+    assert_eq!(bench.reply(asked), None);
+    bench.command(Command::Leave);
+    assert!(matches!(bench.reply(asked), Some(Err(Refusal::Failed(_)))));
 }
 
 #[test]
