@@ -36,6 +36,8 @@ async fn files_that_are_no_music_are_listed_with_a_reason_and_the_rest_plays() {
     client.queue_add(&[track], None).await.unwrap();
     client.play(None).await.unwrap();
     car.until(&client, "audible", |status| status.audio.in_sync).await;
+    let log = car.log();
+    assert!(!log.contains("ERROR symphonia") && !log.contains("WARN symphonia"), "which file they mean nobody knows");
 }
 
 #[tokio::test]
