@@ -27,10 +27,12 @@ pub struct Args {
     #[arg(long, value_name = "BUS")]
     bus: Option<String>,
     /// What to log, as in RUST_LOG (which overrides it).
-    #[arg(long, value_name = "FILTER", default_value = "warn,jamz=info")]
+    #[arg(long, value_name = "FILTER", default_value = DEFAULT_LOG)]
     log: String,
 }
 
+/// The decoders' own complaints of a file name no file: `jamzctl library problems` does.
+const DEFAULT_LOG: &str = "warn,jamz=info,symphonia=off";
 /// As sysexits.h has it: the configuration is wrong.
 const EX_CONFIG: u8 = 78;
 
@@ -47,6 +49,9 @@ pub fn main(args: Args) -> ExitCode {
     };
     if args.check_config {
         println!("the configuration is fine");
+        for remark in config.remarks() {
+            println!("but for now: {remark}");
+        }
         return ExitCode::SUCCESS;
     }
     if let Some(bus) = args.bus {

@@ -9,7 +9,7 @@ use crate::core::id::{ConvoyId, EntryId, TrackId, fingerprint};
 use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
 use crate::core::playlist::{ENTRIES_MAX, Track};
-use crate::core::request::{Addition, Command, Refusal};
+use crate::core::request::{Addition, Command, Done, Reach, Refusal};
 use crate::core::timeline::Anchor;
 use crate::core::trust;
 
@@ -30,10 +30,7 @@ impl Car {
                 self.say_volume();
                 Ok(Vec::new())
             }
-            Command::Join { convoy } => {
-                self.join(convoy, now);
-                Ok(Vec::new())
-            }
+            Command::Join { convoy } => return self.join(request, convoy, now),
             Command::Leave => self.leave(now),
             other => self.actions(other, now),
         };
@@ -228,7 +225,8 @@ impl Car {
         Ok(Vec::new())
     }
 
-    fn join(&mut self, convoy: ConvoyId, now: MonoTime) {
+    /// Answered when the authority has taken this car in, or has refused it.
+    fn join(&mut self, request: RequestId, convoy: ConvoyId, now: MonoTime) {
         if self.convoy.as_ref() != Some(&convoy) {
             self.depart();
             self.convoy = Some(convoy);
@@ -239,7 +237,12 @@ impl Car {
                 // What is done from here on is dated by the convoy's clock.
                 self.base = TimeBase::Awaited { until: now + AWAIT_US };
             }
+            self.rejections = 0;
             self.ask_to_join(dialect, now);
+            self.own.await_join(request, now);
+        } else {
+            let done = Done { changes: Vec::new(), reach: Reach::Local };
+            self.outputs.push_back(Output::Reply { request, result: Ok(done) });
         }
     }
 
@@ -254,6 +257,7 @@ impl Car {
 
     /// Leaves the convoy: its music and playlist stay behind.
     fn depart(&mut self) {
+        self.own.answer_joins(&Err(Refusal::Failed("another convoy was chosen meanwhile".into())));
         match (self.link, self.convoy.take()) {
             (Link::Joined(Dialect::Backend), Some(convoy)) => self.say(BackendCommand::LeaveSession { convoy }),
             (Link::Joined(Dialect::Jamz), _) => self.outputs.push_back(Output::Server(ServerCommand::Leave)),

@@ -4,6 +4,7 @@
 mod backend;
 mod commands;
 mod own;
+mod pace;
 mod plan;
 mod server;
 mod snapshot;
@@ -88,6 +89,8 @@ pub struct Car {
     next_probe: MonoTime,
     /// When to ask again to be taken in, of a server that lives.
     rejoin: Option<MonoTime>,
+    /// How often it has refused since it last took us in.
+    rejections: u32,
     server_lead_us: i64,
 
     own: Own,
@@ -114,7 +117,7 @@ const PROBES_ENOUGH: usize = 6;
 const PROBE_FAST_US: i64 = 40_000;
 const PROBE_US: i64 = 500_000;
 const PROBES_FAST: usize = 12;
-/// A server that would not have us is asked again after so long.
+/// A server that would not have us is asked again after so long, then after twice as long, up to four times.
 const REJOIN_US: i64 = 10_000_000;
 /// State is kept so long after it changed, at the latest,
 const REMEMBER_SOON_US: i64 = 1_000_000;
@@ -159,6 +162,7 @@ impl Car {
             base,
             next_probe: now,
             rejoin: None,
+            rejections: 0,
             server_lead_us: LEAD_MIN_US,
             planner: Planner::default(),
             audio: AudioStatus::default(),
@@ -198,6 +202,7 @@ impl Car {
             Input::Track(event) => self.handle_track(event),
             Input::Audio(status) => self.audio = status,
             Input::Library(status) => self.handle_library(status),
+            Input::NotRemembered => self.touch(now),
             Input::WallClock { unix_us, synchronized } => self.handle_wall_clock(unix_us, synchronized, now),
             Input::Wake => {}
         }
@@ -234,7 +239,7 @@ impl Car {
             self.next_roll(),
             self.stuck_timeout(),
             self.rejoin.filter(|_| self.link != Link::Down),
-            self.own.resend_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
+            self.own.send_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
             self.backend.poll_timeout(),
         ]
         .into_iter()
@@ -297,7 +302,10 @@ impl Car {
     fn decide_tier(&mut self, now: MonoTime) {
         let Some(active) = self.tiers.decide(now) else { return };
         let notice = match active {
-            ActiveSync::Socket => Notice::BackOnline,
+            ActiveSync::Socket => {
+                self.forget_missing();
+                Notice::BackOnline
+            }
             ActiveSync::Webrtc => Notice::MeshMode,
             ActiveSync::Offline => {
                 let reason = self.tiers.connection(std::collections::BTreeMap::new(), None).reason;

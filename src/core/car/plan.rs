@@ -2,7 +2,7 @@
 
 use super::{Car, Link};
 use crate::core::clock::{ConvoyTime, MonoTime};
-use crate::core::id::TrackId;
+use crate::core::id::{EntryId, TrackId};
 use crate::core::io::{AudioCommand, Dialect, Notice, Output, Plan, Segment, Source, TrackEvent};
 use crate::core::playlist::Track;
 use crate::core::status::LibraryStatus;
@@ -18,7 +18,9 @@ enum File {
         source: Source,
         gain_db: Option<f32>,
     },
-    Missing,
+    Missing {
+        problem: String,
+    },
 }
 
 /// Keeps the plan that was last told, and the files that plans need.
@@ -28,6 +30,8 @@ pub(super) struct Planner {
     plan: Plan,
     /// What should play, can not, and has no known end; and since when.
     stuck: Option<(Anchor, MonoTime)>,
+    /// Whose turn it was when people were last told that it is skipped.
+    skipped: Option<(Option<EntryId>, TrackId)>,
 }
 
 /// Tracks fetched and planned ahead of the current one.
@@ -49,8 +53,7 @@ impl Car {
                 self.planner.files.insert(track, File::Ready { source, gain_db });
             }
             TrackEvent::Missing { track, problem } => {
-                self.outputs.push_back(Output::Notice(Notice::TrackSkipped { track: track.to_string(), problem }));
-                self.planner.files.insert(track, File::Missing);
+                self.planner.files.insert(track, File::Missing { problem });
             }
         }
     }
@@ -58,9 +61,29 @@ impl Car {
     /// A library that has other tracks than before may have what was missing.
     pub(super) fn handle_library(&mut self, status: LibraryStatus) {
         if status.tracks != self.library.tracks {
-            self.planner.files.retain(|_, file| !matches!(file, File::Missing));
+            self.forget_missing();
         }
         self.library = status;
+    }
+
+    /// What could not be had may be had now: it is asked for again.
+    pub(super) fn forget_missing(&mut self) {
+        self.planner.files.retain(|_, file| !matches!(file, File::Missing { .. }));
+    }
+
+    /// Tells people of a track that this car does not have, once, when its turn has come.
+    fn tell_skipped(&mut self, current: Option<&Anchor>, convoy_now: ConvoyTime) {
+        let current = current.filter(|anchor| anchor.playing && anchor.at <= convoy_now);
+        let turn = current.and_then(|anchor| Some((anchor.entry.clone(), anchor.track.clone()?)));
+        if self.planner.skipped != turn {
+            self.planner.skipped = None;
+        }
+        let Some((entry, track)) = turn.filter(|_| self.planner.skipped.is_none()) else { return };
+        if let Some(File::Missing { problem }) = self.planner.files.get(&track) {
+            let notice = Notice::TrackSkipped { track: track.to_string(), problem: problem.clone() };
+            self.outputs.push_back(Output::Notice(notice));
+            self.planner.skipped = Some((entry, track));
+        }
     }
 
     /// Moves the timeline on to `now`: the next track, where one has run out.
@@ -96,7 +119,9 @@ impl Car {
 
     /// Tells the audio path when what it should play has changed, and asks for the files that it will need.
     pub(super) fn replan(&mut self, now: MonoTime) {
-        let anchors = self.anchors_ahead(self.convoy_now(now));
+        let convoy_now = self.convoy_now(now);
+        let anchors = self.anchors_ahead(convoy_now);
+        self.tell_skipped(anchors.first(), convoy_now);
         self.ask_for_files(&anchors);
         let segments = anchors
             .iter()
@@ -140,7 +165,7 @@ impl Car {
         let anchor = self.anchor_now(now).filter(|anchor| anchor.playing && leads && self.time_known())?;
         let is_decided = self.state.timeline.last().is_some_and(|last| last.anchor != anchor);
         let is_stuck = self.track_of(&anchor).is_none_or(|track| {
-            track.duration_us.is_none() && matches!(self.planner.files.get(&track.id), Some(File::Missing))
+            track.duration_us.is_none() && matches!(self.planner.files.get(&track.id), Some(File::Missing { .. }))
         });
         (is_stuck && !is_decided).then_some(anchor)
     }

@@ -5,7 +5,11 @@ use crate::core::changes::{Change, Verdict};
 use crate::core::clock::{MonoTime, Probe};
 use crate::core::convoy::{CONTROL_AHEAD_MAX_US, Snapshot};
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
+use crate::core::request::Refusal;
 use crate::core::status::{Member, MemberKind};
+
+/// After these, it is asked every 160 s.
+const REJOIN_DOUBLINGS: u32 = 4;
 
 impl Car {
     pub(super) fn handle_server(&mut self, event: ServerEvent, now: MonoTime) {
@@ -26,7 +30,7 @@ impl Car {
             ServerEvent::Joined { snapshot, members } => {
                 self.members = members;
                 self.link = Link::Joined(Dialect::Jamz);
-                self.rejoin = None;
+                (self.rejoin, self.rejections) = (None, 0);
                 self.take_over(*snapshot, now);
                 self.tiers.handle_joined(now);
             }
@@ -65,13 +69,15 @@ impl Car {
         }
     }
 
-    /// The server lives and will not have us: it is asked again, now and then.
+    /// The server lives and will not have us: it is asked again, ever more seldom.
     fn handle_rejected(&mut self, reason: &str, now: MonoTime) {
         if let Link::Joined(dialect) = self.link {
             self.link = Link::Joining(dialect);
         }
         self.tiers.handle_lost(reason);
-        self.rejoin = Some(now + REJOIN_US);
+        self.rejoin = Some(now + (REJOIN_US << self.rejections.min(REJOIN_DOUBLINGS)));
+        self.rejections += 1;
+        self.own.answer_joins(&Err(Refusal::Denied(format!("the server does not take this car in: {reason}"))));
     }
 
     /// Asks to be taken in again, when that is due. Who is a member stays one meanwhile.

@@ -6,6 +6,7 @@ mod backend_again;
 mod gone;
 mod joined;
 mod rights;
+mod taken_in;
 
 use super::*;
 use crate::core::changes::{Action, Verdict};

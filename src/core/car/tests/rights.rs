@@ -88,3 +88,23 @@ fn a_control_dated_hours_ahead_is_not_taken_in() {
     assert!(bench.seen.iter().any(refused));
     assert_eq!(bench.plan.segments.len(), 1);
 }
+
+#[test]
+fn control_that_was_taken_in_a_tunnel_does_not_undo_what_the_convoy_heard_since() {
+    let mut bench = Bench::new(in_convoy());
+    let mut theirs = playing(&bench);
+    bench.join(theirs.clone(), 0);
+    bench.wait(SECOND);
+    bench.server(ServerEvent::Down { reason: "a tunnel".into() });
+    bench.command(Command::Take);
+    bench.wait(20 * SECOND);
+    let now = ConvoyTime(bench.now.0);
+    let seek = Action::Seek { anchor: anchor(500 * SECOND, now) };
+    assert_eq!(theirs.apply(&by("other", 4, now, seek)), Verdict::Applied);
+    bench.server(ServerEvent::Up { dialect: Dialect::Jamz });
+    bench.join(theirs, 0);
+    bench.wait(SECOND);
+    assert_eq!(bench.status().controller.as_deref(), Some("other"));
+    assert!(bench.status().now_playing.position_us >= 500 * SECOND);
+    assert_eq!(bench.status().changes.pending, 0);
+}
