@@ -42,6 +42,7 @@ trap finish EXIT
 
 ip netns exec srv "$programs/jamz-server" --state "$out/server" --listen 10.77.0.1:7747 >"$out/server/log" 2>&1 &
 pids+=($!)
+until [ -s "$out/server/jwt-secret" ]; do sleep 0.1; done
 
 car() {
     local number=$1 dir=$out/car$1

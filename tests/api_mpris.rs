@@ -83,6 +83,7 @@ async fn playerctl_controls_the_convoy() {
     rig.ok(&["volume", "0.3"]).await;
     assert!(rig.ok(&["volume"]).await.starts_with("0.3"));
     rig.ok(&["stop"]).await;
+    assert_eq!(rig.ok(&["status"]).await, "Stopped");
     let got = rig.car.commands();
     let wanted = [
         Command::Play { entry: None },

@@ -375,3 +375,15 @@ fn what_is_only_spoken_of_is_no_violation() {
                 mod inner {\n    use super::super::id::UserId;\n    fn f<'a>(x: &'a str) {}\n}\n";
     assert_eq!(plant("src/core/planted.rs", text), []);
 }
+
+#[test]
+fn the_library_and_the_player_know_the_same_codecs() {
+    let codecs = |file: &str| {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let (_, function) = text.split_once("\nfn codecs() ").unwrap();
+        function.split("\n}\n").next().unwrap().to_owned()
+    };
+    let (library, player) = (codecs("src/store/probe/mod.rs"), codecs("src/audio/decode/mod.rs"));
+    assert!(library.contains("register"), "{library}");
+    assert_eq!(library, player, "what the library calls music must be what the player plays");
+}

@@ -280,6 +280,26 @@ fn links_in_circles_hidden_files_and_odd_names_do_no_harm() {
 }
 
 #[test]
+fn a_file_that_links_name_twice_is_one_and_a_link_out_of_the_folder_is_told_and_not_followed() {
+    let state = tempfile::tempdir().unwrap();
+    let outside = folder_of(&["tagged.ogg"]);
+    let music = outside.path().join("music");
+    fs::create_dir_all(music.join("album")).unwrap();
+    fs::copy(fixtures("good").join("tagged.flac"), music.join("album/a.flac")).unwrap();
+    fs::write(music.join("album/broken.mp3"), "no music").unwrap();
+    symlink(music.join("album"), music.join("again")).unwrap();
+    symlink(music.join("album/broken.mp3"), music.join("broken too.mp3")).unwrap();
+    symlink("..", music.join("up")).unwrap();
+    let running = start(&[music.clone(), music.join("album")], state.path());
+    assert_eq!(running.library.all(10).len(), 1, "what lies outside is not the convoy's music");
+    let problems = running.library.problems();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    let link = problems.iter().find(|problem| problem.path.ends_with("/up")).unwrap();
+    assert!(link.problem.contains("name what it leads to in `folders`"), "{link:?}");
+    assert_eq!(running.rescan().problems, 2, "and the same after another scan");
+}
+
+#[test]
 fn a_missing_music_folder_is_a_problem_and_is_indexed_when_it_appears() {
     let state = tempfile::tempdir().unwrap();
     let mount = tempfile::tempdir().unwrap();

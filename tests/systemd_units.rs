@@ -65,6 +65,18 @@ fn the_sandbox_lets_little_through() {
     }
 }
 
+/// The group in the policy of the bus that may control.
+#[test]
+fn the_group_that_the_bus_lets_control_is_made_by_sysusers_and_may_add_music() {
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/com.trafficjamz.HeadUnit1.conf");
+    let policy = fs::read_to_string(policy).unwrap();
+    let group = policy.split_once("<policy group=\"").unwrap().1.split('"').next().unwrap();
+    let (output, said) = run("systemd-sysusers", &["--dry-run"], &shipped("jamzd.sysusers.conf"));
+    assert!(output.status.success() && said.contains(&format!("group '{group}'")), "{group}: {said}");
+    let folders = fs::read_to_string(shipped("jamzd.tmpfiles.conf")).unwrap();
+    assert!(folders.contains(&format!("d /srv/jamz 2775 root {group} -")), "{folders}");
+}
+
 #[test]
 fn the_users_of_the_units_are_made_by_sysusers() {
     for (unit, _) in UNITS {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
-use zbus::Connection;
 use zbus::fdo::{self, RequestNameFlags};
+use zbus::{Address, Connection};
 
 /// A bus that takes longer than this to answer is as good as none.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -35,6 +35,26 @@ impl Default for Config {
         Self { bus: "system".into() }
     }
 }
+
+impl Config {
+    /// Checks all that can be checked without a bus.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let is_known = matches!(self.bus.as_str(), "system" | "session");
+        if is_known || Address::try_from(self.bus.as_str()).is_ok() {
+            Ok(())
+        } else {
+            Err(ConfigError(self.bus.clone()))
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("bus is {0:?}; write \"system\", \"session\", or a D-Bus address such as \"unix:path=/run/dbus/bus\"")]
+pub struct ConfigError(String);
 
 /// What joins the API to the loop that runs the core.
 pub struct Ports {

@@ -147,6 +147,9 @@ struct Known {
     contiguous: u64,
     /// Those known beyond a gap.
     ahead: BTreeSet<u64>,
+    /// How many of the contiguous ones are only taken for known, as their author skipped them.
+    #[serde(default)]
+    skipped: u64,
 }
 
 /// More than this beyond a gap means that the gap will not be filled: the author skipped numbers.
@@ -167,13 +170,14 @@ impl Versions {
         }
         let known = self.0.entry(id.device.clone()).or_default();
         known.ahead.insert(id.sequence);
-        while known.ahead.remove(&(known.contiguous + 1)) {
-            known.contiguous += 1;
-        }
         if known.ahead.len() > AHEAD_MAX
-            && let Some(first) = known.ahead.pop_first()
+            && let Some(first) = known.ahead.first()
         {
-            known.contiguous = first;
+            known.skipped += (first - known.contiguous).saturating_sub(1);
+            known.contiguous = first.saturating_sub(1);
+        }
+        while known.ahead.remove(&known.contiguous.saturating_add(1)) {
+            known.contiguous += 1;
         }
         true
     }
@@ -223,7 +227,7 @@ impl Versions {
     /// How many changes are known of all authors together.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.values().map(|known| known.contiguous + known.ahead.len() as u64).sum()
+        self.0.values().map(|known| known.contiguous.saturating_sub(known.skipped) + known.ahead.len() as u64).sum()
     }
 }
 
@@ -279,5 +283,17 @@ mod tests {
         }
         assert!(serde_json::to_string(&versions).unwrap().len() < 20_000);
         assert!(versions.knows(&id(10)));
+    }
+
+    #[test]
+    fn numbers_that_an_author_skipped_are_not_counted_as_changes() {
+        let mut versions = Versions::default();
+        for n in 0..10_000 {
+            versions.insert(&id(300_000_000 + 7 * n));
+        }
+        versions.insert(&id(1));
+        assert_eq!(versions.count(), 10_000);
+        let text = serde_json::to_string(&versions).unwrap();
+        assert_eq!(serde_json::from_str::<Versions>(&text).unwrap(), versions);
     }
 }

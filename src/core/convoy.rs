@@ -1,18 +1,20 @@
 //! What a convoy agrees on: timeline, playlist, controller; and how a change acts on it. The same in cars and server.
 
-use super::changes::{Action, Change, Stamp, Verdict, Versions};
+use super::changes::{Action, Change, Hlc, Stamp, Verdict, Versions};
 use super::clock::ConvoyTime;
 use super::election::Term;
 use super::id::{self, DeviceId};
 use super::playlist::{ENTRIES_MAX, Playlist};
 use super::timeline::{Anchor, Stamped, Timeline};
-use super::trust;
+use super::trust::{self, Deed, Deeds};
 use serde::{Deserialize, Serialize};
 
 /// A control needs at least so long to be stored, sent and made ready for in every car.
 pub const LEAD_MIN_US: i64 = 150_000;
 /// The user's buffer for commands on a satellite link, at its longest.
 pub const LEAD_MAX_US: i64 = 2_000_000;
+/// No control takes effect further from now than the longest lead and what a member's clock may be off.
+pub const CONTROL_AHEAD_MAX_US: i64 = LEAD_MAX_US + 1_000_000;
 
 /// The agreed state. It is its own snapshot: what an authority sends to a newcomer, and what is kept on disk.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,17 +24,21 @@ pub struct Snapshot {
     pub controller: Option<DeviceId>,
     /// Who set the controller when.
     pub controlled: Option<Stamp>,
+    /// What led to that, and to the timeline.
+    #[serde(default)]
+    pub deeds: Deeds,
     pub term: Term,
     pub versions: Versions,
 }
 
 impl Snapshot {
-    /// Takes a change in. Every member that takes in the same changes agrees, whatever their order.
+    /// Takes a change in. Members that take in the same changes agree, in whatever order those of different authors
+    /// arrive: a playback change counts if its author led when he made it.
     pub fn apply(&mut self, change: &Change) -> Verdict {
         if self.versions.knows(&change.id) {
             return Verdict::Duplicate;
         }
-        if !trust::may(&change.id.device, &change.action, self.controller.as_ref()) {
+        if !self.may(change) {
             return Verdict::Refused { reason: self.denial() };
         }
         self.apply_alone(change)
@@ -52,6 +58,20 @@ impl Snapshot {
         } else {
             Verdict::Superseded { reason: format!("a newer change than this {} counts", change.action.name()) }
         }
+    }
+
+    /// Sets who leads, by the word of someone who does not say why.
+    pub fn entrust(&mut self, controller: Option<DeviceId>, stamp: Option<Stamp>) {
+        self.deeds = Deeds::since(controller.clone(), stamp.clone());
+        self.controller = controller;
+        self.controlled = stamp;
+    }
+
+    /// The latest hybrid time of what was done to control and playback.
+    #[must_use]
+    pub fn latest(&self) -> Hlc {
+        let stamps = [self.timeline.last().map(|last| &last.stamp), self.controlled.as_ref(), self.deeds.latest()];
+        stamps.into_iter().flatten().map(|stamp| stamp.hlc).fold(Hlc::default(), Hlc::merge)
     }
 
     /// Why a playback control of someone else does not count.
@@ -106,7 +126,15 @@ impl Snapshot {
             self.timeline.roll(now, next);
             rolled = true;
         }
+        self.forget_removed();
         rolled
+    }
+
+    /// Whether its author had the right to a change when he made it.
+    fn may(&self, change: &Change) -> bool {
+        let leader =
+            if self.deeds.is_empty() { self.controller.as_ref() } else { self.deeds.led_at(Some(&change.stamp())).0 };
+        trust::may(&change.id.device, &change.action, leader)
     }
 
     fn act(&mut self, change: &Change) -> bool {
@@ -115,128 +143,77 @@ impl Snapshot {
             Action::Play { anchor }
             | Action::Pause { anchor }
             | Action::Seek { anchor }
-            | Action::ChangeTrack { anchor } => {
-                let applied = self.timeline.insert(Stamped { stamp: stamp.clone(), anchor: anchor.clone() });
-                if applied && self.controller.is_none() {
-                    self.set_controller(Some(stamp.device.clone()), stamp);
-                }
-                applied
-            }
+            | Action::ChangeTrack { anchor } => self.set_anchor(change, anchor),
             Action::Add { entry, track, order } => self.playlist.add(entry, track, order, &stamp),
-            Action::Remove { entry } => self.playlist.remove(entry),
+            Action::Remove { entry } => {
+                let removed = self.playlist.remove(entry);
+                self.forget_removed();
+                removed
+            }
             Action::Move { entry, order } => self.playlist.shift(entry, order, &stamp),
-            Action::TakeControl => self.set_controller(Some(stamp.device.clone()), stamp),
-            Action::ReleaseControl => self.set_controller(None, stamp),
+            Action::TakeControl => self.note(&stamp, Deed::Take),
+            Action::ReleaseControl => self.note(&stamp, Deed::Release),
         }
     }
 
-    fn set_controller(&mut self, controller: Option<DeviceId>, stamp: Stamp) -> bool {
-        if self.controlled.as_ref().is_some_and(|current| *current >= stamp) {
+    fn set_anchor(&mut self, change: &Change, anchor: &Anchor) -> bool {
+        let (stamp, may) = (change.stamp(), self.may(change));
+        let applied = self.timeline.insert(Stamped { stamp: stamp.clone(), anchor: anchor.clone() });
+        if may {
+            // Who plays while nobody leads, leads. That is not for one to claim later who was away then.
+            if applied && self.controller.is_none() {
+                self.note(&stamp, Deed::Lead);
+            }
+            self.note(&stamp, Deed::Anchor(anchor.clone()));
+        }
+        applied
+    }
+
+    /// Notes what was done to control or playback, and judges what was done after it anew. Returns whether it decides
+    /// who leads now.
+    fn note(&mut self, stamp: &Stamp, deed: Deed) -> bool {
+        if self.deeds.is_empty() {
+            self.deeds = Deeds::since(self.controller.clone(), self.controlled.clone());
+        }
+        let is_late = self.deeds.latest().is_some_and(|latest| stamp < latest);
+        if !self.deeds.insert(stamp.clone(), deed) {
             return false;
         }
-        self.controller = controller;
-        self.controlled = Some(stamp);
-        true
+        if is_late {
+            self.judge_anew();
+        }
+        let (controller, controlled) = self.deeds.led_at(None);
+        self.controller = controller.cloned();
+        self.controlled = controlled.cloned();
+        controlled == Some(stamp)
+    }
+
+    /// Takes back the anchors of who, as is known only now, did not lead when he set them; what they had replaced
+    /// counts again.
+    fn judge_anew(&mut self) {
+        let before = self.timeline.clone();
+        if !self.timeline.withdraw(|stamp| self.deeds.denies(stamp)) {
+            return;
+        }
+        for stamped in self.deeds.anchors() {
+            if !self.timeline.has(&stamped.stamp) {
+                self.timeline.insert(stamped);
+            }
+        }
+        if self.timeline.is_empty() && !self.deeds.is_whole() {
+            // What it replaced is forgotten: better this music than none.
+            self.timeline = before;
+        }
+    }
+
+    /// Forgets removed entries that no anchor names.
+    fn forget_removed(&mut self) {
+        let timeline = &self.timeline;
+        self.playlist.forget_removed(|entry| {
+            timeline.from(ConvoyTime(i64::MIN)).any(|stamped| stamped.anchor.entry.as_ref() == Some(entry))
+        });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::changes::{ChangeId, Hlc};
-    use crate::core::id::{EntryId, TrackId};
-    use crate::core::order::OrderKey;
-    use crate::core::playlist::Track;
-
-    fn change(device: &str, sequence: u64, time_us: i64, action: Action) -> Change {
-        Change {
-            id: ChangeId { device: DeviceId::new(device).unwrap(), sequence },
-            hlc: Hlc { time_us, count: 0 },
-            term: Term(1),
-            user: None,
-            action,
-            signature: None,
-        }
-    }
-
-    fn add(name: &str, order: &OrderKey, seconds: i64) -> Action {
-        let track = Track {
-            id: TrackId::new(name).unwrap(),
-            title: name.into(),
-            artist: String::new(),
-            album: String::new(),
-            duration_us: Some(seconds * 1_000_000),
-            url: None,
-            extra: serde_json::Map::new(),
-        };
-        Action::Add { entry: EntryId::new(name).unwrap(), track, order: order.clone() }
-    }
-
-    fn play(name: &str, at: i64) -> Action {
-        Action::Play {
-            anchor: Anchor {
-                entry: EntryId::new(name).ok(),
-                track: TrackId::new(name).ok(),
-                position_us: 0,
-                at: ConvoyTime(at),
-                playing: true,
-            },
-        }
-    }
-
-    #[test]
-    fn whoever_plays_first_leads_and_others_are_refused_until_they_take_control() {
-        let mut convoy = Snapshot::default();
-        assert_eq!(convoy.apply(&change("a", 1, 1, play("t", 0))), Verdict::Applied);
-        assert!(matches!(convoy.apply(&change("b", 1, 2, play("t", 5))), Verdict::Refused { .. }));
-        assert_eq!(convoy.apply(&change("b", 2, 3, Action::TakeControl)), Verdict::Applied);
-        assert_eq!(convoy.apply(&change("b", 3, 4, play("t", 9))), Verdict::Applied);
-        assert!(matches!(convoy.apply(&change("a", 2, 5, Action::ReleaseControl)), Verdict::Refused { .. }));
-        assert_eq!(convoy.apply(&change("b", 4, 6, Action::ReleaseControl)), Verdict::Applied);
-        assert_eq!(convoy.controller, None);
-    }
-
-    #[test]
-    fn a_repeated_change_is_applied_once() {
-        let mut convoy = Snapshot::default();
-        let change = change("a", 1, 1, add("t", &OrderKey::between(None, None), 3));
-        assert_eq!(convoy.apply(&change), Verdict::Applied);
-        assert_eq!(convoy.apply(&change), Verdict::Duplicate);
-        assert_eq!(convoy.playlist.len(), 1);
-    }
-
-    #[test]
-    fn the_next_track_begins_where_the_one_before_ends_however_late_one_looks() {
-        let mut convoy = Snapshot::default();
-        let first = OrderKey::between(None, None);
-        let second = OrderKey::between(Some(&first), None);
-        let third = OrderKey::between(Some(&second), None);
-        for (n, (name, order)) in [("x", first), ("y", second), ("z", third)].into_iter().enumerate() {
-            convoy.apply(&change("a", n as u64 + 1, n as i64, add(name, &order, 10)));
-        }
-        convoy.apply(&change("a", 9, 9, play("x", 1_000)));
-        assert!(!convoy.advance(ConvoyTime(9_000_000)));
-        assert!(convoy.advance(ConvoyTime(25_000_000)));
-        let now = convoy.timeline.at(ConvoyTime(25_000_000)).unwrap().anchor.clone();
-        assert_eq!((now.entry.unwrap().as_str(), now.at), ("z", ConvoyTime(20_001_000)));
-        assert!(convoy.advance(ConvoyTime(99_000_000)));
-        assert!(!convoy.timeline.at(ConvoyTime(99_000_000)).unwrap().anchor.playing);
-    }
-
-    #[test]
-    fn a_playlist_of_the_shortest_tracks_does_not_hang() {
-        let mut convoy = Snapshot::default();
-        let mut order = OrderKey::between(None, None);
-        for n in 0..50 {
-            let mut shortest = add(&format!("t{n}"), &order, 0);
-            if let Action::Add { track, .. } = &mut shortest {
-                track.duration_us = Some(1);
-            }
-            convoy.apply(&change("a", n + 1, n as i64, shortest));
-            order = OrderKey::between(Some(&order), None);
-        }
-        convoy.apply(&change("a", 99, 99, play("t0", 0)));
-        assert!(convoy.advance(ConvoyTime(60)));
-        assert!(!convoy.timeline.at(ConvoyTime(60)).unwrap().anchor.playing);
-    }
-}
+mod tests;

@@ -99,6 +99,12 @@ pub fn short(device: &str) -> &str {
 /// Digits that people are shown of a public key.
 const SHORT_DIGITS: usize = 8;
 
+/// A short name for a text that is too long to be one (FNV-1a, 64 bits).
+#[must_use]
+pub fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
 fn check(text: &str, what: &'static str, bytes_max: usize) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty { what });
@@ -129,5 +135,11 @@ mod tests {
         assert!(matches!(UserId::new("a\nb"), Err(IdError::Control { .. })));
         assert!(matches!(DeviceId::new("x".repeat(65)), Err(IdError::TooLong { bytes: 65, bytes_max: 64, .. })));
         assert!(serde_json::from_str::<DeviceId>("\"\"").is_err());
+    }
+
+    #[test]
+    fn a_fingerprint_is_fnv_1a_so_that_names_made_by_it_stay_the_same() {
+        assert_eq!(fingerprint(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fingerprint("foobar"), 0x8594_4171_f739_67e8);
     }
 }

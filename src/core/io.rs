@@ -32,6 +32,8 @@ pub enum Input {
         change: ChangeId,
         problem: String,
     },
+    /// The state could not be kept this time.
+    NotRemembered,
     Track(TrackEvent),
     Audio(AudioStatus),
     Library(LibraryStatus),
@@ -276,4 +278,19 @@ pub enum Notice {
     TrackSkipped { track: String, problem: String },
     /// A change made here did not count in the end.
     Superseded { change: ChangeId, reason: String },
+}
+
+impl Notice {
+    /// What it is about, without anything that is personal or secret.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::BackOnline => "back-online",
+            Self::MeshMode => "mesh-mode",
+            Self::OfflineMode { .. } => "offline-mode",
+            Self::Seeked { .. } => "seeked",
+            Self::TrackSkipped { .. } => "track-skipped",
+            Self::Superseded { .. } => "superseded",
+        }
+    }
 }

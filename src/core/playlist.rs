@@ -76,8 +76,12 @@ struct Slot {
 #[serde(from = "Slots", into = "Slots")]
 pub struct Playlist {
     slots: BTreeMap<EntryId, Slot>,
-    /// Entries to play, in order; derived from the slots.
+    /// Entries to play, in order; derived from the slots, as are the next two.
     order: BTreeSet<(OrderKey, EntryId)>,
+    /// Removed entries whose place and track are still known.
+    leaving: BTreeSet<(OrderKey, EntryId)>,
+    /// Entries that were moved and have not been added yet, by the time of that.
+    awaited: BTreeSet<(Stamp, EntryId)>,
 }
 
 /// A playlist without what is derived, as it is written.
@@ -88,11 +92,16 @@ struct Slots {
 
 impl From<Slots> for Playlist {
     fn from(Slots { slots }: Slots) -> Self {
-        let mut playlist = Self { slots, order: BTreeSet::new() };
+        let mut playlist = Self { slots, ..Self::default() };
         for slot in playlist.slots.values_mut() {
             slot.track = slot.track.take().map(Track::bounded);
         }
-        playlist.order = playlist.slots.keys().filter_map(|id| playlist.key(id)).collect();
+        let is_removed = |(_, id): &(OrderKey, EntryId)| playlist.slots.get(id).is_some_and(|slot| slot.removed);
+        (playlist.leaving, playlist.order) =
+            playlist.slots.keys().filter_map(|id| playlist.key(id)).partition(is_removed);
+        let awaited = playlist.slots.iter().filter(|(_, slot)| slot.track.is_none());
+        playlist.awaited =
+            awaited.filter_map(|(id, slot)| Some((slot.order.as_ref()?.0.clone(), id.clone()))).collect();
         playlist
     }
 }
@@ -107,6 +116,8 @@ impl From<Playlist> for Slots {
 pub const ENTRIES_MAX: usize = 20_000;
 /// Removed entries that are remembered.
 const REMOVED_MAX: usize = 20_000;
+/// Entries that were moved ahead of being added, and are waited for.
+const AWAITED_MAX: usize = 1_024;
 
 impl Playlist {
     /// Adds an entry; false when it was there or was removed before.
@@ -116,8 +127,9 @@ impl Playlist {
             return false;
         }
         slot.track = Some(track.clone().bounded());
-        if slot.order.is_none() {
-            slot.order = Some((stamp.clone(), order.clone()));
+        match &slot.order {
+            Some((moved, _)) => drop(self.awaited.remove(&(moved.clone(), id.clone()))),
+            None => slot.order = Some((stamp.clone(), order.clone())),
         }
         self.index(id);
         true
@@ -126,26 +138,69 @@ impl Playlist {
     /// Moves an entry; false when a newer move counts, or it is gone.
     pub fn shift(&mut self, id: &EntryId, order: &OrderKey, stamp: &Stamp) -> bool {
         let slot = self.slots.entry(id.clone()).or_default();
-        if slot.removed || (slot.track.is_some() && slot.order.as_ref().is_some_and(|(s, _)| s >= stamp)) {
+        if slot.removed || slot.order.as_ref().is_some_and(|(s, _)| s >= stamp) {
             return false;
         }
-        if let Some((_, old)) = slot.order.replace((stamp.clone(), order.clone())) {
+        let old = slot.order.replace((stamp.clone(), order.clone()));
+        if slot.track.is_none() {
+            return self.await_entry(id, old.map(|(moved, _)| moved), stamp);
+        }
+        if let Some((_, old)) = old {
             self.order.remove(&(old, id.clone()));
         }
         self.index(id);
         true
     }
 
-    /// Removes an entry for ever; false when it was gone.
+    /// Removes an entry for ever; false when it was gone. Its place and track are known until
+    /// [`Self::forget_removed`].
     pub fn remove(&mut self, id: &EntryId) -> bool {
         let slot = self.slots.entry(id.clone()).or_default();
-        let was_there = !slot.removed;
-        if let Some((_, order)) = slot.order.take() {
-            self.order.remove(&(order, id.clone()));
+        if std::mem::replace(&mut slot.removed, true) {
+            return false;
         }
-        *slot = Slot { removed: true, ..Slot::default() };
-        self.forget_removed();
-        was_there
+        match (&slot.track, &slot.order) {
+            (Some(_), Some((_, order))) => {
+                let key = (order.clone(), id.clone());
+                self.order.remove(&key);
+                self.leaving.insert(key);
+            }
+            (None, Some((moved, _))) => {
+                self.awaited.remove(&(moved.clone(), id.clone()));
+                slot.order = None;
+            }
+            _ => {}
+        }
+        self.forget_oldest_removed();
+        true
+    }
+
+    /// Forgets place and track of the removed entries that nothing names any more.
+    pub fn forget_removed(&mut self, mut is_named: impl FnMut(&EntryId) -> bool) {
+        let slots = &mut self.slots;
+        self.leaving.retain(|(_, id)| {
+            let stays = is_named(id);
+            if !stays && let Some(slot) = slots.get_mut(id) {
+                *slot = Slot { removed: true, ..Slot::default() };
+            }
+            stays
+        });
+    }
+
+    /// Waits for an entry that was moved, `formerly` at another time; the one moved longest ago is waited for no more
+    /// when they are too many.
+    fn await_entry(&mut self, id: &EntryId, formerly: Option<Stamp>, stamp: &Stamp) -> bool {
+        if let Some(formerly) = formerly {
+            self.awaited.remove(&(formerly, id.clone()));
+        }
+        self.awaited.insert((stamp.clone(), id.clone()));
+        if self.awaited.len() > AWAITED_MAX
+            && let Some((_, oldest)) = self.awaited.pop_first()
+        {
+            self.slots.remove(&oldest);
+            return oldest != *id;
+        }
+        true
     }
 
     /// Learns a track's length from whoever has had the file.
@@ -180,7 +235,13 @@ impl Playlist {
         Some(Entry { id: id.clone(), track: slot.track.clone()?, order })
     }
 
-    /// The track of an entry, without copying it.
+    /// Whether an entry stands in the playlist.
+    #[must_use]
+    pub fn contains(&self, id: &EntryId) -> bool {
+        self.slots.get(id).is_some_and(|slot| slot.track.is_some() && !slot.removed)
+    }
+
+    /// The track of an entry, without copying it; also of one that was removed and is still named.
     #[must_use]
     pub fn track(&self, id: &EntryId) -> Option<&Track> {
         self.slots.get(id).and_then(|slot| slot.track.as_ref())
@@ -214,7 +275,7 @@ impl Playlist {
         self.ids().nth(index)
     }
 
-    /// The entry after `id`, the first one when `id` is none or gone.
+    /// The entry after `id`, the first one when `id` is none; none when nothing is known of it.
     #[must_use]
     pub fn after(&self, id: Option<&EntryId>) -> Option<&EntryId> {
         match id.and_then(|id| self.key(id)) {
@@ -238,7 +299,9 @@ impl Playlist {
     #[must_use]
     pub fn place(&self, index: Option<usize>, moving: Option<&EntryId>) -> OrderKey {
         let Some(index) = index.filter(|i| *i < self.len()) else {
-            return OrderKey::between(self.order.iter().map(|(key, _)| key).next_back(), None);
+            // What was removed and still plays is followed by what is added.
+            let last = self.order.last().max(self.leaving.last());
+            return OrderKey::between(last.map(|(key, _)| key), None);
         };
         let keys: Vec<&OrderKey> =
             self.order.iter().filter(|(_, id)| Some(id) != moving).map(|(key, _)| key).take(index + 1).collect();
@@ -258,10 +321,11 @@ impl Playlist {
         }
     }
 
-    fn forget_removed(&mut self) {
-        let removed = self.slots.len().saturating_sub(self.order.len());
+    fn forget_oldest_removed(&mut self) {
+        let removed = self.slots.len().saturating_sub(self.order.len() + self.awaited.len());
+        let is_gone = |slot: &Slot| slot.removed && slot.track.is_none();
         if removed > REMOVED_MAX
-            && let Some(oldest) = self.slots.iter().find(|(_, slot)| slot.removed).map(|(id, _)| id.clone())
+            && let Some(oldest) = self.slots.iter().find(|(_, slot)| is_gone(slot)).map(|(id, _)| id.clone())
         {
             self.slots.remove(&oldest);
         }
@@ -269,131 +333,4 @@ impl Playlist {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::changes::Hlc;
-    use crate::core::election::Term;
-    use crate::core::id::DeviceId;
-
-    fn stamp(time_us: i64) -> Stamp {
-        Stamp { term: Term(1), hlc: Hlc { time_us, count: 0 }, device: DeviceId::new("d").unwrap() }
-    }
-
-    fn entry(name: &str) -> EntryId {
-        EntryId::new(name).unwrap()
-    }
-
-    fn track(name: &str) -> Track {
-        Track {
-            id: TrackId::new(name).unwrap(),
-            title: name.into(),
-            artist: String::new(),
-            album: String::new(),
-            duration_us: None,
-            url: None,
-            extra: serde_json::Map::new(),
-        }
-    }
-
-    fn filled(names: &[&str]) -> Playlist {
-        let mut playlist = Playlist::default();
-        for (i, name) in names.iter().enumerate() {
-            let order = playlist.place(None, None);
-            assert!(playlist.add(&entry(name), &track(name), &order, &stamp(i as i64)));
-        }
-        playlist
-    }
-
-    fn names(playlist: &Playlist) -> Vec<&str> {
-        playlist.ids().map(EntryId::as_str).collect()
-    }
-
-    #[test]
-    fn entries_stand_in_the_order_they_were_put() {
-        let mut playlist = filled(&["a", "b", "c"]);
-        let order = playlist.place(Some(1), None);
-        playlist.add(&entry("x"), &track("x"), &order, &stamp(9));
-        assert_eq!(names(&playlist), ["a", "x", "b", "c"]);
-        let order = playlist.place(Some(0), Some(&entry("c")));
-        assert!(playlist.shift(&entry("c"), &order, &stamp(10)));
-        assert_eq!(names(&playlist), ["c", "a", "x", "b"]);
-        let order = playlist.place(Some(3), Some(&entry("c")));
-        playlist.shift(&entry("c"), &order, &stamp(11));
-        assert_eq!(names(&playlist), ["a", "x", "b", "c"]);
-        assert_eq!(playlist.after(Some(&entry("a"))), Some(&entry("x")));
-        assert_eq!(playlist.before(&entry("a")), None);
-        assert_eq!(playlist.after(None), Some(&entry("a")));
-        assert_eq!(playlist.after(Some(&entry("c"))), None);
-    }
-
-    #[test]
-    fn an_older_move_does_not_undo_a_newer_one() {
-        let mut playlist = filled(&["a", "b"]);
-        let to_front = playlist.place(Some(0), Some(&entry("b")));
-        assert!(playlist.shift(&entry("b"), &to_front, &stamp(20)));
-        let to_back = playlist.place(None, Some(&entry("b")));
-        assert!(!playlist.shift(&entry("b"), &to_back, &stamp(19)));
-        assert_eq!(names(&playlist), ["b", "a"]);
-    }
-
-    #[test]
-    fn a_removal_beats_a_move_but_not_a_new_addition_of_the_same_track() {
-        let mut playlist = filled(&["a", "b"]);
-        playlist.remove(&entry("a"));
-        let order = playlist.place(None, None);
-        assert!(!playlist.shift(&entry("a"), &order, &stamp(99)));
-        assert!(!playlist.add(&entry("a"), &track("a"), &order, &stamp(99)));
-        assert!(playlist.add(&entry("a2"), &track("a"), &order, &stamp(99)));
-        assert_eq!(names(&playlist), ["b", "a2"]);
-    }
-
-    #[test]
-    fn a_move_or_removal_that_overtakes_the_addition_still_counts() {
-        let mut late = Playlist::default();
-        let first = late.place(None, None);
-        let second = OrderKey::between(Some(&first), None);
-        assert!(late.shift(&entry("a"), &second, &stamp(5)));
-        late.remove(&entry("gone"));
-        assert!(late.add(&entry("b"), &track("b"), &first, &stamp(1)));
-        assert!(late.add(&entry("a"), &track("a"), &OrderKey::between(None, Some(&first)), &stamp(1)));
-        assert!(!late.add(&entry("gone"), &track("gone"), &first, &stamp(1)));
-        assert_eq!(names(&late), ["b", "a"]);
-    }
-
-    #[test]
-    fn absurd_lengths_are_unknown_ones_wherever_they_come_from() {
-        for said in ["0", "-5", "604800000001", "9223372036854775807", "18446744073709551615", "1e300", "-1e300"] {
-            let read: Track = serde_json::from_str(&format!(r#"{{"id": "a", "duration_us": {said}}}"#)).unwrap();
-            let mut playlist = Playlist::default();
-            playlist.add(&entry("a"), &read, &playlist.place(None, None), &stamp(1));
-            assert_eq!(playlist.track(&entry("a")).unwrap().duration_us, None, "{said}");
-            assert!(!playlist.learn_duration(&read.id, read.duration_us.unwrap()), "{said}");
-            let mut text = serde_json::to_value(filled(&["a"])).unwrap();
-            text["slots"]["a"]["track"]["duration_us"] = serde_json::from_str(said).unwrap();
-            let whole: Playlist = serde_json::from_value(text).unwrap();
-            assert_eq!(whole.track(&entry("a")).unwrap().duration_us, None, "{said}");
-        }
-        let week: Track = serde_json::from_str(r#"{"id": "a", "duration_us": 604800000000}"#).unwrap();
-        assert_eq!(week.bounded().duration_us, Some(DURATION_MAX_US));
-        assert!(serde_json::from_str::<Track>(r#"{"id": "a", "duration_us": "long"}"#).is_err());
-    }
-
-    #[test]
-    fn it_survives_being_written_and_read() {
-        let playlist = filled(&["a", "b", "c"]);
-        let text = serde_json::to_string(&playlist).unwrap();
-        let read: Playlist = serde_json::from_str(&text).unwrap();
-        assert_eq!(read, playlist);
-    }
-
-    #[test]
-    fn ten_thousand_entries_are_ordinary() {
-        let mut playlist = Playlist::default();
-        for i in 0..10_000 {
-            let order = playlist.place(None, None);
-            playlist.add(&entry(&format!("e{i}")), &track("t"), &order, &stamp(i));
-        }
-        assert_eq!(playlist.len(), 10_000);
-        assert_eq!(playlist.after(Some(&entry("e4999"))), Some(&entry("e5000")));
-    }
-}
+mod tests;

@@ -99,6 +99,19 @@ impl Timeline {
         }
     }
 
+    /// Takes out the anchors that do not count any more; false when there were none.
+    pub(super) fn withdraw(&mut self, mut denies: impl FnMut(&Stamp) -> bool) -> bool {
+        let before = self.anchors.len();
+        self.anchors.retain(|stamped| !denies(&stamped.stamp));
+        self.anchors.len() < before
+    }
+
+    /// Whether an anchor of this stamp is in it.
+    #[must_use]
+    pub fn has(&self, stamp: &Stamp) -> bool {
+        self.anchors.iter().any(|stamped| stamped.stamp == *stamp)
+    }
+
     /// Rewrites what anchors say; their order in time must stay.
     pub fn revise(&mut self, mut rewrite: impl FnMut(&mut Anchor)) {
         for stamped in &mut self.anchors {

@@ -1,7 +1,9 @@
 //! Who may do what: only the controller's playback changes count, anyone may edit the playlist.
 
-use super::changes::Action;
+use super::changes::{Action, Stamp};
 use super::id::DeviceId;
+use super::timeline::{Anchor, Stamped};
+use serde::{Deserialize, Serialize};
 
 /// Whether `device` may do `action` while `controller` leads (nobody: then anyone may, and leads from then on).
 #[must_use]
@@ -12,5 +14,101 @@ pub fn may(device: &DeviceId, action: &Action, controller: Option<&DeviceId>) ->
         }
         Action::ReleaseControl => controller == Some(device),
         Action::TakeControl | Action::Add { .. } | Action::Remove { .. } | Action::Move { .. } => true,
+    }
+}
+
+/// What was lately done to control and playback, by the time it was done: whether a change counts depends on who had
+/// control at the change's own time, however late it arrives.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Deeds {
+    /// Who led before the first deed that is kept.
+    before: Option<DeviceId>,
+    /// Up to when deeds are forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Stamp>,
+    /// By ascending stamp.
+    kept: Vec<(Stamp, Deed)>,
+}
+
+/// Something that was done to control or playback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Deed {
+    Take,
+    Release,
+    /// Began to play while nobody led.
+    Lead,
+    Anchor(Anchor),
+}
+
+/// Deeds that are kept; of older ones it is known only who led in the end.
+const DEEDS_MAX: usize = 32;
+
+impl Deeds {
+    /// Begins with what is known otherwise: who leads, and since when.
+    pub(super) fn since(before: Option<DeviceId>, since: Option<Stamp>) -> Self {
+        Self { before, since, kept: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The time of the last deed.
+    pub(super) fn latest(&self) -> Option<&Stamp> {
+        self.kept.last().map(|(stamp, _)| stamp)
+    }
+
+    /// Whether everything that was ever done is kept.
+    pub(super) fn is_whole(&self) -> bool {
+        self.since.is_none()
+    }
+
+    /// Who had control at `stamp`, and who set that when.
+    pub(super) fn led_at(&self, stamp: Option<&Stamp>) -> (Option<&DeviceId>, Option<&Stamp>) {
+        let until = self.kept.iter().take_while(|(at, _)| stamp.is_none_or(|stamp| at < stamp));
+        until.fold((self.before.as_ref(), self.since.as_ref()), step)
+    }
+
+    /// Takes a deed in; false when it is from a time that is forgotten.
+    pub(super) fn insert(&mut self, stamp: Stamp, deed: Deed) -> bool {
+        let place = self.kept.partition_point(|(at, _)| *at <= stamp);
+        if self.since.as_ref().is_some_and(|since| stamp <= *since) || (place == 0 && self.kept.len() >= DEEDS_MAX) {
+            return false;
+        }
+        self.kept.insert(place, (stamp, deed));
+        if self.kept.len() > DEEDS_MAX {
+            let first = self.kept.remove(0);
+            self.before = step((self.before.as_ref(), None), &first).0.cloned();
+            self.since = Some(first.0);
+        }
+        true
+    }
+
+    /// Whether an anchor that is kept was set by someone who had no control then. Of others nothing is known.
+    pub(super) fn denies(&self, stamp: &Stamp) -> bool {
+        let is_kept = self.kept.iter().any(|(at, deed)| at == stamp && matches!(deed, Deed::Anchor(_)));
+        is_kept && self.led_at(Some(stamp)).0.is_some_and(|leader| *leader != stamp.device)
+    }
+
+    /// The anchors that count, as they were set.
+    pub(super) fn anchors(&self) -> impl Iterator<Item = Stamped> {
+        self.kept.iter().filter(|(stamp, _)| !self.denies(stamp)).filter_map(|(stamp, deed)| match deed {
+            Deed::Anchor(anchor) => Some(Stamped { stamp: stamp.clone(), anchor: anchor.clone() }),
+            Deed::Take | Deed::Release | Deed::Lead => None,
+        })
+    }
+}
+
+type Led<'a> = (Option<&'a DeviceId>, Option<&'a Stamp>);
+
+/// Who leads after a deed.
+fn step<'a>(led: Led<'a>, (stamp, deed): &'a (Stamp, Deed)) -> Led<'a> {
+    match deed {
+        Deed::Take => (Some(&stamp.device), Some(stamp)),
+        Deed::Lead if led.0.is_none() => (Some(&stamp.device), Some(stamp)),
+        Deed::Release if led.0 == Some(&stamp.device) => (None, Some(stamp)),
+        Deed::Release | Deed::Lead | Deed::Anchor(_) => led,
     }
 }

@@ -188,7 +188,7 @@ async fn change_queue(client: &Client, verb: QueueVerb) -> Result<Done, Failure>
 fn finish(done: &Done, out: Out) -> Result<ExitCode, Failure> {
     out.show(done, |_| String::new())?;
     if done.reach == Reach::Local {
-        complain("kept here; the convoy is told when a link returns");
+        complain("kept here; the convoy is told as soon as it can be");
         return Ok(ExitCode::from(LOCAL_ONLY));
     }
     Ok(ExitCode::SUCCESS)

@@ -27,12 +27,13 @@ pub struct Args {
     #[arg(long, value_name = "BUS")]
     bus: Option<String>,
     /// What to log, as in RUST_LOG (which overrides it).
-    #[arg(long, value_name = "FILTER", default_value = LOG_FILTER)]
+    #[arg(long, value_name = "FILTER", default_value = DEFAULT_LOG)]
     log: String,
 }
 
-/// The crates below the mesh log people's addresses, and a warning five times a second where there is no path.
-const LOG_FILTER: &str = "warn,jamz=info,rtc=off,webrtc=off";
+/// The decoders' own complaints of a file name no file: `jamzctl library problems` does. The crates below the mesh log
+/// people's addresses, and a warning five times a second where there is no path.
+const DEFAULT_LOG: &str = "warn,jamz=info,symphonia=off,rtc=off,webrtc=off";
 /// As sysexits.h has it: the configuration is wrong.
 const EX_CONFIG: u8 = 78;
 
@@ -49,6 +50,9 @@ pub fn main(args: Args) -> ExitCode {
     };
     if args.check_config {
         println!("the configuration is fine");
+        for remark in config.remarks() {
+            println!("but for now: {remark}");
+        }
         return ExitCode::SUCCESS;
     }
     if let Some(bus) = args.bus {

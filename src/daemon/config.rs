@@ -161,7 +161,41 @@ impl Config {
         self.audio.check().map_err(|error| fault("audio", error.to_string()))?;
         self.server.check().map_err(|error| fault("server", error.to_string()))?;
         self.mesh.ice().check().map_err(|error| fault("mesh", error.to_string()))?;
+        self.cache.check().map_err(|error| fault("cache", error.to_string()))?;
+        self.bus.check().map_err(|error| fault("bus", error.to_string()))?;
+        for (key, path) in [("state", &self.paths.state), ("cache", &self.paths.cache)] {
+            if !path.is_absolute() {
+                let problem = format!("{key} is {}; write the whole path, from / on", path.display());
+                return Err(fault("paths", problem));
+            }
+        }
         Ok(())
+    }
+
+    /// What is no mistake in the configuration, and keeps the car from being what it says until it is mended.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        for (key, file) in [
+            ("token_file", &self.server.token_file),
+            ("credentials_file", &self.server.credentials_file),
+            ("ca_file", &self.server.ca_file),
+        ] {
+            if let Some(Err(error)) = file.as_ref().map(std::fs::metadata) {
+                let file = file.as_deref().unwrap_or(Path::new("")).display();
+                remarks.push(format!("{key} under [server]: {file}: {error}"));
+            }
+        }
+        for folder in self.library.folders.iter().filter(|folder| !folder.is_dir()) {
+            remarks.push(format!("folders under [library]: {} is no folder now", folder.display()));
+        }
+        let output = self.audio.output.to_string();
+        // Anything else than a card's name is for ALSA to understand.
+        let card = output.strip_prefix("alsa:").filter(|card| *card != "default" && !card.contains([':', ',', '=']));
+        if card.is_some() && !audio::outputs().iter().any(|known| known.name == output) {
+            remarks.push(format!("output under [audio]: there is no {output} now (`jamzctl outputs`)"));
+        }
+        remarks
     }
 }
 

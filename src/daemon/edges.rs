@@ -1,6 +1,7 @@
 //! All edges of a running car, and the way of each of the core's outputs to the edge that does it.
 
 use super::config::Config;
+use super::crashes;
 use super::identity;
 use crate::audio::Audio;
 use crate::core::clock::Monotonic;
@@ -75,6 +76,7 @@ impl Edges {
         }
         let identity = identity::open(&config.paths.state).context("this car's key")?;
         identity::adopt(&store, &mut loaded, &identity, config.convoy.id.as_ref())?;
+        crashes::watch(&config.paths.state);
         let tracks = start_tracks(config, &clock, &inputs)?;
         let audio = start_audio(config, &clock, &inputs)?;
         let server = match &config.server.url {
@@ -108,7 +110,11 @@ impl Edges {
             }
             Output::Record { change, verdict } => self.keep(Write::Record { change, verdict }),
             Output::Settle { change, verdict } => self.keep(Write::Settle { change, verdict }),
-            Output::Remember(saved) => self.keep(Write::Remember(saved, self.boot_id.clone())),
+            Output::Remember(saved) => {
+                if self.store.send(Write::Remember(saved, self.boot_id.clone())).is_err() {
+                    return Left::Again(Input::NotRemembered);
+                }
+            }
             Output::Server(command) => {
                 if let Some(server) = &self.server {
                     server.send(command);
@@ -127,7 +133,9 @@ impl Edges {
                 }
             }
             Output::Notice(notice) => {
-                tracing::info!(?notice, "notice");
+                // An address of a track may hold a secret, and a reason a name.
+                tracing::info!(kind = notice.kind(), "notice");
+                tracing::debug!(?notice, "in full");
                 // Nobody listening is no fault.
                 let _ = self.notices.send(notice);
             }
@@ -135,7 +143,7 @@ impl Edges {
         Left::Nothing
     }
 
-    /// What is not kept now is in the state that is kept later.
+    /// A verdict that is not kept is given again when the change is sent again; what it did is in the state.
     fn keep(&self, write: Write) {
         if self.store.send(write).is_err() {
             tracing::warn!("the disk does not keep up; the history misses a line");
@@ -176,7 +184,15 @@ fn start_tracks(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Send
         patience: Patience::default(),
         state_dir: config.paths.state.clone(),
         cache_dir: config.paths.cache.clone(),
+        culprits: crashes::culprits(&config.paths.state),
     };
+    if !tracks.culprits.is_empty() {
+        tracing::error!(
+            files = tracks.culprits.len(),
+            "music files that ended the daemon twice are not played any \
+            more; `jamzctl library problems` names them"
+        );
+    }
     Ok(Tracks::start(&tracks, clock, inputs.clone())?)
 }
 

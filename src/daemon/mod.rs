@@ -2,6 +2,7 @@
 
 mod args;
 pub mod config;
+mod crashes;
 mod edges;
 mod identity;
 mod publish;

@@ -1,10 +1,9 @@
 //! The command line of `jamz-server`.
 
 use super::config::Config;
-use super::secret;
-use super::token::{Convoys, Pass};
+use super::secret::{self, Absent};
+use super::token::{Convoys, Pass, now_unix_s};
 use crate::core::id::{ConvoyId, UserId};
-use crate::host;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -49,6 +48,9 @@ pub struct Options {
     /// Redis or Valkey that several instances share; an address with a password belongs into the file.
     #[arg(long, global = true, value_name = "URL")]
     redis: Option<String>,
+    /// Takes tokens that name no convoy, as good for every one.
+    #[arg(long, global = true)]
+    tokens_without_convoy: bool,
     /// Lets anyone join any convoy without a token; for a network of one's own.
     #[arg(long, global = true)]
     open: bool,
@@ -96,6 +98,7 @@ impl Options {
         config.jwt_secret_file = self.jwt_secret_file.clone().or(config.jwt_secret_file);
         config.jwt_public_key_file = self.jwt_public_key_file.clone().or(config.jwt_public_key_file);
         config.redis = self.redis.clone().or(config.redis);
+        config.tokens_without_convoy |= self.tokens_without_convoy;
         config.open |= self.open;
         config.phones_without_token |= self.phones_without_token;
         config.log = self.log.clone().unwrap_or(config.log);
@@ -112,12 +115,17 @@ impl TokenArguments {
     pub fn issue(&self, config: &Config) -> Result<String> {
         let config = Config { token_days: self.days.unwrap_or(config.token_days), ..config.clone() };
         config.check()?;
-        let keys = secret::keys(&config, &secret::state_directory(&config)?)?;
+        let keys = secret::keys(&config, &config.state(), Absent::Refuse)?;
         let all = self.convoy.iter().any(|convoy| convoy.as_str() == "*");
         let convoys =
             if all { Convoys::All } else { Convoys::Some(self.convoy.iter().map(ToString::to_string).collect()) };
-        let pass = Pass { user: Some(self.user.clone()), name: self.name.clone(), convoys, phone_only: false };
-        let now_unix_s = host::wall_clock().unix_us.unsigned_abs() / 1_000_000;
-        Ok(keys.issue(&pass, now_unix_s + config.token_s())?)
+        let pass = Pass {
+            user: Some(self.user.clone()),
+            name: self.name.clone(),
+            convoys,
+            lifetime_s: Some(config.token_s()),
+            phone_only: false,
+        };
+        Ok(keys.issue(&pass, now_unix_s())?)
     }
 }

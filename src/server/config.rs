@@ -16,7 +16,9 @@ pub struct Config {
     pub jwt_secret_file: Option<PathBuf>,
     /// Ed25519 public key (PEM) for EdDSA tokens.
     pub jwt_public_key_file: Option<PathBuf>,
-    /// Days that an issued token is good for.
+    /// A token that names no convoy opens every one.
+    pub tokens_without_convoy: bool,
+    /// Days that an issued token is good for, if it does not say otherwise.
     pub token_days: u32,
     /// Anyone may join any convoy.
     pub open: bool,
@@ -38,6 +40,7 @@ impl Default for Config {
             state: None,
             jwt_secret_file: None,
             jwt_public_key_file: None,
+            tokens_without_convoy: false,
             token_days: 30,
             open: false,
             phones_without_token: false,

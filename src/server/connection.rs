@@ -24,8 +24,6 @@ pub struct Entrance {
     /// None on an open server.
     pub keys: Option<Keys>,
     pub phones_without_token: bool,
-    /// How long an issued token is good for, in seconds.
-    pub token_s: u64,
     pub inbox: mpsc::Sender<Inbound>,
     pub clock: Arc<dyn Monotonic>,
     pub metrics: Arc<Metrics>,

@@ -4,13 +4,12 @@ use super::connection::Connection;
 use super::convoys::ConvoyAsk;
 use super::limits::{CHANGE_BYTES_MAX, Meters, NAME_BYTES_MAX, SIGNAL_BYTES_MAX};
 use super::switchboard::Ask;
-use super::token::TokenError;
+use super::token::{TokenError, now_unix_s};
 use crate::core::authority::Newcomer;
 use crate::core::changes::Change;
 use crate::core::clock::MonoTime;
 use crate::core::id::{ConvoyId, UserId};
 use crate::core::io::Dialect;
-use crate::host;
 use crate::wire::server::jamz::{self, Failure, FreshToken, Join, Probe, Probed, Signal};
 use crate::wire::server::phone::{self, PhoneEvent, Relay};
 use crate::wire::server::track;
@@ -76,8 +75,7 @@ impl Connection {
 
     fn token(&self) -> Result<Heard, String> {
         let keys = self.entrance.keys.as_ref().ok_or("this server needs no tokens")?;
-        let now_unix_s = host::wall_clock().unix_us.unsigned_abs() / 1_000_000;
-        let token = keys.issue(&self.pass, now_unix_s + self.entrance.token_s).map_err(|e| e.to_string())?;
+        let token = keys.issue(&self.pass, now_unix_s()).map_err(|e| e.to_string())?;
         Ok(Heard::Answer(json!(FreshToken { token })))
     }
 

@@ -11,7 +11,6 @@ pub mod convoys;
 mod events;
 pub mod http;
 pub mod limits;
-pub mod log;
 pub mod metrics;
 mod phones;
 pub mod probe;
@@ -33,6 +32,7 @@ use config::Config;
 use connection::Entrance;
 use convoys::Convoys;
 use metrics::{Metrics, RedisState};
+use secret::Absent;
 use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
@@ -57,7 +57,7 @@ const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// What went wrong, in words for whoever runs the server.
 pub fn main(arguments: &Arguments) -> Result<()> {
     let config = arguments.options.config()?;
-    log::init(&config.log)?;
+    host::log::start(&config.log).context("`log`")?;
     match &arguments.action {
         Some(Action::Token(token)) => {
             writeln!(std::io::stdout(), "{}", token.issue(&config)?)?;
@@ -77,7 +77,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
 /// Why it could not start.
 pub async fn run(config: Config) -> Result<()> {
     let state = secret::state_directory(&config)?;
-    let keys = if config.open { None } else { Some(secret::keys(&config, &state)?) };
+    let keys = if config.open { None } else { Some(secret::keys(&config, &state, Absent::Make)?) };
     let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
     let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
     let convoys = Convoys::new(Storage::open(&state)?, host::boot_id(), Arc::clone(&metrics), config.redis.is_some());
@@ -89,7 +89,6 @@ pub async fn run(config: Config) -> Result<()> {
     let entrance = Arc::new(Entrance {
         keys,
         phones_without_token: config.phones_without_token,
-        token_s: config.token_s(),
         inbox,
         clock,
         metrics: Arc::clone(&metrics),

@@ -3,8 +3,8 @@
 use super::config::Config;
 use super::token::Keys;
 use crate::host;
-use anyhow::{Context, Result};
-use std::io::Write;
+use anyhow::{Context, Result, ensure};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,11 +22,20 @@ pub fn state_directory(config: &Config) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// What to do where no key is configured and no secret has been made yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// The server makes one, at its first start.
+    Make,
+    /// Whoever only signs with it does not: the server would not know it.
+    Refuse,
+}
+
 /// The keys of the configuration.
 ///
 /// # Errors
-/// When a file cannot be read or is no such key.
-pub fn keys(config: &Config, state: &Path) -> Result<Keys> {
+/// When a file cannot be read or is no such key, or there is none and none is to be made.
+pub fn keys(config: &Config, state: &Path, absent: Absent) -> Result<Keys> {
     let public = config
         .jwt_public_key_file
         .as_deref()
@@ -35,9 +44,10 @@ pub fn keys(config: &Config, state: &Path) -> Result<Keys> {
     let secret = match (&config.jwt_secret_file, &public) {
         (Some(path), _) => Some(read_secret(path)?),
         (None, Some(_)) => None,
-        (None, None) => Some(own_secret(&state.join("jwt-secret"))?),
+        (None, None) => Some(own_secret(&state.join("jwt-secret"), absent)?),
     };
-    Ok(Keys::new(secret.as_deref(), public.as_deref())?)
+    let keys = Keys::new(secret.as_deref(), public.as_deref())?;
+    Ok(keys.allow_without_convoy(config.tokens_without_convoy))
 }
 
 fn read_secret(path: &Path) -> Result<Vec<u8>> {
@@ -50,10 +60,17 @@ fn read_secret(path: &Path) -> Result<Vec<u8>> {
     Ok(text.trim_ascii().to_vec())
 }
 
-fn own_secret(path: &Path) -> Result<Vec<u8>> {
-    if path.exists() {
-        return read_secret(path);
+fn own_secret(path: &Path, absent: Absent) -> Result<Vec<u8>> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        _ => return read_secret(path),
     }
+    ensure!(
+        absent == Absent::Make,
+        "there is no secret at {}: the server makes it when it first starts; name the server's own state directory \
+         with --state, or its secret with --jwt-secret-file",
+        path.display()
+    );
     let secret = host::random_hex(32)?;
     // Written whole under another name first, so that two starts at once agree on one secret.
     let draft = path.with_extension(host::random_hex(4)?);
@@ -79,8 +96,10 @@ mod tests {
     fn a_secret_is_made_once_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("jwt-secret");
-        let first = own_secret(&path).unwrap();
-        assert_eq!(own_secret(&path).unwrap(), first);
+        let refused = own_secret(&path, Absent::Refuse).unwrap_err().to_string();
+        assert!(refused.contains("--state") && !path.exists(), "{refused}");
+        let first = own_secret(&path, Absent::Make).unwrap();
+        assert_eq!(own_secret(&path, Absent::Refuse).unwrap(), first);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }

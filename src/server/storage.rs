@@ -5,6 +5,8 @@ use crate::core::authority::{Kept, Recorded};
 use crate::core::id::ConvoyId;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Why state could not be read or kept.
@@ -16,6 +18,8 @@ pub enum StorageError {
     Damaged { path: PathBuf, problem: String },
     #[error("{0} was written by a newer jamz-server")]
     Newer(PathBuf),
+    #[error("{}: {source}; check its owner and mode", path.display())]
+    Private { path: PathBuf, source: std::io::Error },
     #[error("this server keeps {CONVOYS_KEPT_MAX} convoys and has no room for another")]
     Full,
     #[error("storage: {0}")]
@@ -96,6 +100,7 @@ impl Storage {
     /// [`StorageError`], which says what to do.
     pub fn open(directory: &Path) -> Result<Self, StorageError> {
         let path = directory.join("convoys.sqlite");
+        make_private(&path).map_err(|source| StorageError::Private { path: path.clone(), source })?;
         let sqlite = Connection::open(&path)?;
         Self::prepare(&sqlite).map_err(|error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
@@ -226,6 +231,15 @@ impl Storage {
     }
 }
 
+/// Names and playlists are for the server alone; SQLite gives its side files the mode of the main one.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,6 +309,20 @@ mod tests {
         assert!(storage.commit(&[write(2), write(1)], 1).is_err());
         let stored = storage.load(&ConvoyId::new("Конвой 🚗").unwrap()).unwrap().unwrap();
         assert_eq!(stored.last(), 1);
+    }
+
+    #[test]
+    fn the_database_is_its_owners_alone_whatever_the_directory_lets_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("convoys.sqlite");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let mut storage = Storage::open(directory.path()).unwrap();
+        storage.commit(&[kept(0), write(1)], 1).unwrap();
+        for file in std::fs::read_dir(directory.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.path());
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::limits::TOKEN_BYTES_MAX;
 use crate::core::id::{ConvoyId, UserId};
+use crate::host;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub struct Pass {
     pub user: Option<UserId>,
     pub name: Option<String>,
     pub convoys: Convoys,
+    /// How long the token was good for as it was made, in seconds: a renewed one is good for no longer.
+    pub lifetime_s: Option<u64>,
     /// Only as one of today's phones.
     pub phone_only: bool,
 }
@@ -64,7 +67,7 @@ impl Pass {
     /// Someone without a token.
     #[must_use]
     pub fn unchecked(phone_only: bool) -> Self {
-        Self { user: None, name: None, convoys: Convoys::All, phone_only }
+        Self { user: None, name: None, convoys: Convoys::All, lifetime_s: None, phone_only }
     }
 
     /// Whether it opens this convoy.
@@ -91,6 +94,9 @@ struct Claims {
     aud: Option<OneOrMany>,
     #[serde(default)]
     exp: u64,
+    /// Without it, whoever bears the token cannot tell when a third of its life is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     convoy: Option<OneOrMany>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,6 +115,8 @@ enum OneOrMany {
 pub struct Keys {
     secret: Option<(EncodingKey, DecodingKey)>,
     public: Option<DecodingKey>,
+    /// A token that names no convoy opens every one.
+    without_convoy: bool,
 }
 
 impl Keys {
@@ -122,7 +130,14 @@ impl Keys {
         Ok(Self {
             secret: secret.map(|secret| (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))),
             public: public.map_err(|e| TokenError::PublicKey(e.to_string()))?,
+            without_convoy: false,
         })
+    }
+
+    /// With `allowed`, a token that names no convoy opens every one; else it is refused.
+    #[must_use]
+    pub fn allow_without_convoy(self, allowed: bool) -> Self {
+        Self { without_convoy: allowed, ..self }
     }
 
     /// Whether [`Self::issue`] can.
@@ -153,22 +168,26 @@ impl Keys {
         let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).map_err(|e| self.explain(&e))?.claims;
         let user = UserId::new(claims.sub).map_err(|e| TokenError::Malformed(format!("its `sub`: {e}")))?;
         let convoys = match claims.convoy {
-            None => Convoys::All,
+            None if self.without_convoy => Convoys::All,
+            None => return Err(TokenError::Claim("convoy".into())),
             Some(OneOrMany::One(all)) if all == "*" => Convoys::All,
             Some(OneOrMany::One(one)) => Convoys::Some([one].into()),
             Some(OneOrMany::Many(many)) if many.contains("*") => Convoys::All,
             Some(OneOrMany::Many(many)) => Convoys::Some(many),
         };
-        Ok(Pass { user: Some(user), name: claims.name, convoys, phone_only: false })
+        // One that does not say when it was made has lived up to now.
+        let lifetime_s = Some(claims.exp.saturating_sub(claims.iat.unwrap_or_else(now_unix_s)));
+        Ok(Pass { user: Some(user), name: claims.name, convoys, lifetime_s, phone_only: false })
     }
 
-    /// Makes a token; `expires_unix_s` in seconds since 1970.
+    /// Makes a token that is good from `now_unix_s` (seconds since 1970) on, for as long as the pass says.
     ///
     /// # Errors
     /// [`TokenError::CannotIssue`] without a secret.
-    pub fn issue(&self, pass: &Pass, expires_unix_s: u64) -> Result<String, TokenError> {
+    pub fn issue(&self, pass: &Pass, now_unix_s: u64) -> Result<String, TokenError> {
         let (key, _) = self.secret.as_ref().ok_or(TokenError::CannotIssue)?;
         let user = pass.user.as_ref().ok_or(TokenError::CannotIssue)?;
+        let lifetime_s = pass.lifetime_s.ok_or(TokenError::CannotIssue)?;
         let convoy = match &pass.convoys {
             Convoys::All => OneOrMany::One("*".into()),
             Convoys::Some(convoys) => OneOrMany::Many(convoys.clone()),
@@ -176,7 +195,8 @@ impl Keys {
         let claims = Claims {
             sub: user.to_string(),
             aud: Some(OneOrMany::One(AUDIENCE.into())),
-            exp: expires_unix_s,
+            exp: now_unix_s.saturating_add(lifetime_s),
+            iat: Some(now_unix_s),
             convoy: Some(convoy),
             name: pass.name.clone(),
         };
@@ -206,31 +226,60 @@ impl Keys {
     }
 }
 
+/// Seconds since 1970.
+#[must_use]
+pub fn now_unix_s() -> u64 {
+    host::wall_clock().unix_us.unsigned_abs() / 1_000_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
-    const FAR: u64 = 4_000_000_000;
+    const DAY_S: u64 = 86_400;
 
     fn pass(convoys: Convoys) -> Pass {
-        Pass { user: UserId::new("юзер").ok(), name: Some("Анна".into()), convoys, phone_only: false }
+        let (user, name) = (UserId::new("юзер").ok(), Some("Анна".into()));
+        Pass { user, name, convoys, lifetime_s: Some(DAY_S), phone_only: false }
     }
 
     #[test]
     fn a_token_says_again_what_it_was_made_of() {
         let keys = Keys::new(Some(SECRET), None).unwrap();
         for convoys in [Convoys::All, Convoys::Some(["a".to_owned(), "道".to_owned()].into())] {
-            let token = keys.issue(&pass(convoys.clone()), FAR).unwrap();
+            let token = keys.issue(&pass(convoys.clone()), now_unix_s()).unwrap();
             assert_eq!(keys.verify(&token), Ok(pass(convoys)));
         }
+    }
+
+    #[test]
+    fn a_token_that_is_renewed_lives_as_long_as_it_did_at_first() {
+        let keys = Keys::new(Some(SECRET), None).unwrap();
+        let (first, later) = (now_unix_s() - DAY_S / 2, now_unix_s());
+        let guest = keys.verify(&keys.issue(&pass(Convoys::All), first).unwrap()).unwrap();
+        let renewed = jsonwebtoken::dangerous::insecure_decode::<Claims>(keys.issue(&guest, later).unwrap());
+        let claims = renewed.unwrap().claims;
+        assert_eq!((claims.iat, claims.exp), (Some(later), later + DAY_S));
+    }
+
+    #[test]
+    fn a_token_that_names_no_convoy_opens_all_only_where_that_is_allowed() {
+        let claims = serde_json::json!({ "sub": "ann", "aud": AUDIENCE, "exp": now_unix_s() + DAY_S });
+        let key = EncodingKey::from_secret(SECRET);
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
+        let keys = Keys::new(Some(SECRET), None).unwrap();
+        assert_eq!(keys.verify(&token), Err(TokenError::Claim("convoy".into())));
+        let allowed = keys.allow_without_convoy(true).verify(&token).unwrap();
+        assert_eq!(allowed.convoys, Convoys::All);
+        assert!(allowed.lifetime_s.is_some_and(|s| (DAY_S - 60..=DAY_S).contains(&s)), "no longer than it has left");
     }
 
     #[test]
     fn a_token_of_another_key_or_time_is_refused() {
         let keys = Keys::new(Some(SECRET), None).unwrap();
         let other = Keys::new(Some(b"another-secret-another-secret-32"), None).unwrap();
-        let token = other.issue(&pass(Convoys::All), FAR).unwrap();
+        let token = other.issue(&pass(Convoys::All), now_unix_s()).unwrap();
         assert_eq!(keys.verify(&token), Err(TokenError::OtherKey));
         let token = keys.issue(&pass(Convoys::All), 1_000).unwrap();
         assert_eq!(keys.verify(&token), Err(TokenError::Expired));

@@ -33,14 +33,14 @@ const SET_ASIDE_MAX: u32 = 100;
 /// aside, never deleted, and a fresh one is begun.
 pub(super) fn open(dir: &Path, schema: &Schema) -> Result<Opened, StoreError> {
     let path = dir.join(schema.file);
-    make_private(dir, &path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
+    make_private(dir, &path).map_err(|problem| StoreError::Io { path: path.clone(), problem })?;
     match open_sound(&path, schema) {
         Ok(connection) => Ok(Opened { connection, path, set_aside: None }),
         Err(Trouble::Damaged(problem)) => {
             let aside = set_aside(&path)?;
             tracing::error!(file = %path.display(), aside = %aside.display(), problem, "a damaged database was set \
                 aside");
-            make_private(dir, &path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
+            make_private(dir, &path).map_err(|problem| StoreError::Io { path: path.clone(), problem })?;
             let connection = open_sound(&path, schema).map_err(|trouble| trouble.into_error(&path))?;
             Ok(Opened { connection, path, set_aside: Some(aside) })
         }
@@ -68,10 +68,10 @@ impl Trouble {
         let path = path.to_owned();
         match self {
             Self::Damaged(problem) => {
-                StoreError::Io { path, source: std::io::Error::new(std::io::ErrorKind::InvalidData, problem) }
+                StoreError::Io { path, problem: std::io::Error::new(std::io::ErrorKind::InvalidData, problem) }
             }
             Self::Newer { found, known } => StoreError::Newer { path, found, known },
-            Self::Other(source) => StoreError::Database { path, source },
+            Self::Other(problem) => StoreError::Database { path, problem },
         }
     }
 }
@@ -119,7 +119,7 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), Trouble> 
 /// Moves a damaged database and its side files to the first free name.
 fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let renamed = |suffix: &str, n: u32| PathBuf::from(format!("{}.damaged-{n}{suffix}", path.display()));
-    let failed = |source| StoreError::Io { path: path.to_owned(), source };
+    let failed = |problem| StoreError::Io { path: path.to_owned(), problem };
     let free = (1..=SET_ASIDE_MAX).find(|n| !renamed("", *n).exists());
     let n = free.ok_or_else(|| failed(std::io::Error::other("it was damaged too often: check the disk")))?;
     for suffix in ["-wal", "-shm", ""] {

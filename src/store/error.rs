@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file or folder cannot be made, opened or moved.
-    #[error("{}", io_sentence(.source, .path))]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}", io_sentence(.problem, .path))]
+    Io { path: PathBuf, problem: std::io::Error },
     /// SQLite says no.
-    #[error("{}", sentence(.source, .path))]
-    Database { path: PathBuf, source: rusqlite::Error },
+    #[error("{}", sentence(.problem, .path))]
+    Database { path: PathBuf, problem: rusqlite::Error },
     /// The file was written by a later version of this program.
     #[error("{} was written by a newer version ({found}, this one knows {known}): install that version, or move the \
         file away", .path.display())]
@@ -64,7 +64,7 @@ mod tests {
         let db = rusqlite::Connection::open(&path).unwrap();
         db.execute_batch("PRAGMA max_page_count = 2; CREATE TABLE t (x)").unwrap();
         let error = db.execute("INSERT INTO t VALUES (zeroblob(100000))", []).unwrap_err();
-        let text = StoreError::Database { path, source: error }.to_string();
+        let text = StoreError::Database { path, problem: error }.to_string();
         assert_eq!(text, format!("the disk is full: free some space on {}", dir.path().display()));
         let full = std::io::Error::from(ErrorKind::StorageFull);
         assert!(io_sentence(&full, Path::new("/data/x")).contains("free some space on /data"));

@@ -98,7 +98,7 @@ impl Store {
     /// database is no error: it is moved aside, `Loaded::set_aside` says where, and what it still gives is taken over.
     pub fn open(dir: &Path, hooks: Hooks) -> Result<(Self, Loaded), StoreError> {
         let database::Opened { connection, path, set_aside } = database::open(dir, &SCHEMA)?;
-        let failed = |source| StoreError::Database { path: path.clone(), source };
+        let failed = |problem| StoreError::Database { path: path.clone(), problem };
         if let Some(aside) = &set_aside {
             salvage(aside, &connection, (hooks.unix_s)()).map_err(failed)?;
         }
@@ -110,7 +110,7 @@ impl Store {
         let thread = Builder::new()
             .name("journal".into())
             .spawn(move || writer.run(&jobs))
-            .map_err(|source| StoreError::Io { path, source })?;
+            .map_err(|problem| StoreError::Io { path, problem })?;
         Ok((Self { queue: Some(queue), thread: Some(thread) }, loaded))
     }
 
@@ -233,7 +233,8 @@ impl Writer {
             for (limit, reply) in questions {
                 let history = changes::history(&self.db, limit);
                 // Whoever asked may have gone.
-                let _ = reply.send(history.map_err(|source| StoreError::Database { path: self.path.clone(), source }));
+                let _ =
+                    reply.send(history.map_err(|problem| StoreError::Database { path: self.path.clone(), problem }));
             }
         }
     }

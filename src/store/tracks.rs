@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::cache::{self, CacheConfig, Fetcher, Patience, Ports};
-use super::library::{Library, LibraryConfig};
+use super::library::{CULPRIT, Library, LibraryConfig};
 use crate::core::clock::Monotonic;
 use crate::core::io::{Input, Source, TrackEvent};
 use crate::core::playlist::Track;
@@ -32,6 +32,8 @@ pub struct TracksConfig {
     pub state_dir: PathBuf,
     /// Holds fetched tracks.
     pub cache_dir: PathBuf,
+    /// Files that end whoever plays them: they count as damaged.
+    pub culprits: Vec<PathBuf>,
 }
 
 /// The library, the cache, and the task between them. Dropping it ends all that is under way.
@@ -63,8 +65,10 @@ impl Tracks {
             changed: Arc::clone(&changed),
             shown: Arc::clone(&shown),
         };
-        let fetcher = Fetcher::new(&config.cache, config.patience.clone(), Arc::clone(&index), ports)
-            .map_err(|error| StoreError::Io { path: config.cache_dir.clone(), source: std::io::Error::other(error) })?;
+        let fetcher =
+            Fetcher::new(&config.cache, config.patience.clone(), Arc::clone(&index), ports).map_err(|error| {
+                StoreError::Io { path: config.cache_dir.clone(), problem: std::io::Error::other(error) }
+            })?;
         let scanned = Arc::new(Notify::new());
         let (noted, rung, ended) = (Arc::clone(&status), Arc::clone(&changed), Arc::clone(&scanned));
         let on_status = Box::new(move |status: LibraryStatus| {
@@ -76,9 +80,18 @@ impl Tracks {
         });
         let library = Library::start(&config.library, &config.state_dir, Arc::clone(clock), on_status)?;
         let library = Arc::new(library);
+        library.condemn(&config.culprits);
         let (wanted, wishes) = mpsc::channel(QUEUE_MAX);
         let missed = VecDeque::new();
-        let finder = Finder { library: Arc::clone(&library), index, fetcher, events: events.clone(), missed, scanned };
+        let finder = Finder {
+            library: Arc::clone(&library),
+            index,
+            fetcher,
+            events: events.clone(),
+            missed,
+            scanned,
+            culprits: config.culprits.clone(),
+        };
         let tasks = [tokio::spawn(finder.run(wishes)), tokio::spawn(report(changed, status, shown, events))];
         Ok(Self { library, wanted, tasks })
     }
@@ -119,6 +132,7 @@ struct Finder {
     missed: VecDeque<Track>,
     /// Rung at the end of each scan of the library.
     scanned: Arc<Notify>,
+    culprits: Vec<PathBuf>,
 }
 
 /// Where a track was found.
@@ -171,6 +185,9 @@ impl Finder {
         let (library, index, wanted) = (Arc::clone(&self.library), Arc::clone(&self.index), track.clone());
         match tokio::task::spawn_blocking(move || look_up(&library, &index, &wanted)).await {
             Ok(Place::Library(event)) => Some(event),
+            Ok(Place::Cache(kept)) if self.culprits.contains(&kept.path) => {
+                Some(TrackEvent::Missing { track: track.id.clone(), problem: CULPRIT.into() })
+            }
             Ok(Place::Cache(kept)) => {
                 self.fetcher.spare(&kept.hash);
                 Some(cache::ready(track, &kept))

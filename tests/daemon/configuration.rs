@@ -63,6 +63,9 @@ fn a_broken_configuration_ends_the_start_and_the_check_with_78_the_line_and_what
         ("[audio]\n\noutput = \"pulse\"\n", 3, "jamzctl outputs"),
         ("[audio]\nbuffer_us = 1\n", 2, "must lie between 5000 and 100000"),
         ("[server]\nurl = \"ftp://x\"\n", 2, "`url` under [server]"),
+        ("[bus]\nbus = \"zzz\"\n", 2, "write \"system\", \"session\""),
+        ("[paths]\nstate = \"here\"\n", 2, "from / on"),
+        ("[cache]\nsize_mb_max = 0\n", 2, "at least 1"),
         ("[car\n", 1, ""),
         ("[convoy]\nid = \"\u{7}\"\n", 2, ""),
     ] {
@@ -78,4 +81,28 @@ fn a_broken_configuration_ends_the_start_and_the_check_with_78_the_line_and_what
             assert!(said.contains(&place) && said.contains(says), "{text:?}: {said}");
         }
     }
+}
+
+#[test]
+fn what_is_not_there_now_is_remarked_by_the_check_and_no_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jamzd.toml");
+    let text = "[server]\ntoken_file = \"/nonexistent/token\"\n[audio]\noutput = \"alsa:nosuch\"\n\
+                [library]\nfolders = [\"/nonexistent/music\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let (code, said) = check(PROGRAM, &["--check-config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    for what in ["/nonexistent/token", "alsa:nosuch", "/nonexistent/music"] {
+        assert_eq!(said.matches(what).count(), 1, "{what}: {said}");
+    }
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_made_is_named_once_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jamzd.toml");
+    std::fs::write(&file, "[paths]\nstate = \"/proc/nowhere/jamzd\"\n").unwrap();
+    let (code, said) = check(PROGRAM, &["--config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("/proc/nowhere/jamzd") && said.matches("os error").count() == 1, "{said}");
 }

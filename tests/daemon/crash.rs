@@ -5,6 +5,7 @@ use jamz::api::client::Client;
 use jamz::core::changes::ChangeId;
 use jamz::core::request::Addition;
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -102,4 +103,30 @@ async fn a_reboot_resumes_the_music_where_it_was() {
     assert!(status.now_playing.playing && moved_us.abs() < 15 * SECOND, "it moved by {moved_us} us");
     assert!((status.volume - 0.3).abs() < 1e-9);
     assert_eq!(status.queue_length, 1);
+}
+
+#[tokio::test]
+async fn a_file_that_ended_the_daemon_twice_is_a_problem_until_it_is_replaced_and_the_rest_plays() {
+    let (mut car, client, track) = Daemon::with_music("").await;
+    car.put_music("deadly.wav", 5);
+    client.library_scan().await.unwrap();
+    car.until(&client, "indexed", |status| status.library.tracks == 2).await;
+    let deadly = car.track(&client, "deadly").await;
+    client.queue_add(&[deadly, track], None).await.unwrap();
+    car.kill();
+    // As a decoder that panics leaves it behind.
+    let path = car.path("music/deadly.wav");
+    let metadata = std::fs::metadata(&path).unwrap();
+    let line = format!("{} {}.{:09} {}\n", metadata.len(), metadata.mtime(), metadata.mtime_nsec(), path.display());
+    std::fs::write(car.path("state/crashes"), line.repeat(2)).unwrap();
+    car.start();
+    let client = car.client().await;
+    let problems = client.library_problems().await.unwrap();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].path.ends_with("deadly.wav") && problems[0].problem.contains("ended the daemon"));
+    client.play(None).await.unwrap();
+    car.until(&client, "at the next one", |status| status.now_playing.index == Some(1) && status.audio.in_sync).await;
+    car.put_music("deadly.wav", 6);
+    client.library_scan().await.unwrap();
+    car.until(&client, "well", |status| status.library.problems == 0 && status.library.tracks == 2).await;
 }

@@ -36,6 +36,8 @@ async fn files_that_are_no_music_are_listed_with_a_reason_and_the_rest_plays() {
     client.queue_add(&[track], None).await.unwrap();
     client.play(None).await.unwrap();
     car.until(&client, "audible", |status| status.audio.in_sync).await;
+    let log = car.log();
+    assert!(!log.contains("ERROR symphonia") && !log.contains("WARN symphonia"), "which file they mean nobody knows");
 }
 
 #[tokio::test]
@@ -66,6 +68,20 @@ async fn a_seek_beyond_the_end_and_tracks_that_are_not_there_are_refused_with_a_
     let refused = client.queue_add(&[unknown()], None).await.unwrap_err();
     assert!(matches!(&refused, ClientError::Invalid(text) if text.contains("library search")), "{refused:?}");
     assert_eq!(client.status().await.unwrap().queue_length, 1);
+}
+
+#[tokio::test]
+async fn a_secret_in_a_tracks_address_is_not_in_the_log() {
+    let (car, client, _) = Daemon::with_music("").await;
+    let address = "http://127.0.0.1:9/gone.mp3?token=SECRETTOKEN".to_owned();
+    client.queue_add(&[Addition::Url(address)], None).await.unwrap();
+    client.play(None).await.unwrap();
+    let begun = std::time::Instant::now();
+    while !car.log().contains("track-skipped") {
+        assert!(begun.elapsed() < crate::daemon::PATIENCE, "{}", car.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(!car.log().contains("SECRETTOKEN"), "{}", car.log());
 }
 
 #[tokio::test]

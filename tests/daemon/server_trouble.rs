@@ -80,3 +80,31 @@ async fn a_server_that_speaks_nonsense_or_is_silent_is_said_so_and_the_music_goe
     plays_alone(&answering(b"\x00\xff\xfe no HTTP at all \r\n\r\n"), "", "server").await;
     plays_alone(&answering(b""), "", "no answer from").await;
 }
+
+#[tokio::test]
+async fn a_refused_join_is_told_and_done_by_itself_once_there_is_a_better_token() {
+    let server = Server::start(&[]);
+    let mut car = Daemon::new("");
+    let file = car.path("token");
+    let settings = format!("[server]\nurl = \"{}\"\ntoken_file = \"{}\"\n", server.url(), file.display());
+    std::fs::write(car.path("jamzd.toml.d/test.toml"), settings).unwrap();
+    let put = |convoy| std::fs::write(&file, server.token("ann", convoy)["token"].as_str().unwrap()).unwrap();
+    put("c1");
+    car.start();
+    let client = car.client().await;
+    car.until(&client, "connected", |status| status.connection.dialect.is_some()).await;
+    let ctl = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jamzctl"));
+        command.args(["--bus", &car.bus.address()]).args(arguments).output().unwrap()
+    };
+    let refused = ctl(&["join", "c2"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(77), "{said}");
+    assert!(said.contains("it does not allow c2"), "{said}");
+    assert!(car.log().contains("does not take this car in"), "{}", car.log());
+    put("c2");
+    let is_in = |status: &Status| status.connection.active_sync == ActiveSync::Socket;
+    let status = car.until(&client, "in the convoy", is_in).await;
+    assert_eq!(status.convoy.as_deref(), Some("c2"));
+    assert_eq!(ctl(&["join", "c2"]).status.code(), Some(0));
+}

@@ -115,6 +115,65 @@ fn a_token_opens_its_own_convoys_for_its_own_user_and_can_be_renewed() {
 }
 
 #[test]
+fn a_token_says_when_it_was_made_and_is_renewed_for_no_longer_than_it_was_made_for() {
+    let server = Server::start(&[]);
+    let state = server.state.to_str().unwrap();
+    let made = run(&["token", "--state", state, "--user", "guest", "--convoy", "one", "--days", "1"]);
+    let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let life = |token: &str| {
+        let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims;
+        (claims["iat"].as_u64().unwrap(), claims["exp"].as_u64().unwrap())
+    };
+    let (issued, ends) = life(&token);
+    assert_eq!(ends - issued, 86_400);
+    let mut peers = Peers::start();
+    peers.open("guest", &server.url(), json!({ "token": token }));
+    let fresh = peers.ask("guest", "jamz-token", json!({}));
+    let (renewed, renewed_ends) = life(fresh["token"].as_str().unwrap());
+    assert!(renewed >= issued && renewed_ends - renewed == 86_400, "{issued} {renewed} {renewed_ends}");
+}
+
+#[test]
+fn a_token_that_names_no_convoy_is_refused_unless_the_server_is_told_to_take_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let secret_file = directory.path().join("secret");
+    std::fs::write(&secret_file, SECRET).unwrap();
+    std::fs::set_permissions(&secret_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let flags = ["--jwt-secret-file", secret_file.to_str().unwrap()];
+    let mut peers = Peers::start();
+    let strict = Server::start(&flags);
+    let reason = peers.refused(&strict.url(), hs256(&without("convoy"), SECRET));
+    assert!(reason.contains("lacks `convoy`"), "{reason}");
+    let told = Server::start(&[&flags[..], &["--tokens-without-convoy"]].concat());
+    peers.open("phone", &told.url(), hs256(&without("convoy"), SECRET));
+    peers.tell("phone", "join-music-session", json!({ "sessionId": "any", "groupId": "g", "userId": "ann" }));
+    assert_eq!(peers.next("phone", "music-session-state")["is_playing"], false);
+}
+
+#[test]
+fn a_token_is_never_made_with_a_secret_that_no_server_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("elsewhere");
+    let refused = run(&["token", "--state", state.to_str().unwrap(), "--user", "ann", "--convoy", "one"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{said}");
+    assert!(said.contains("elsewhere/jwt-secret") && said.contains("--state"), "{said}");
+    assert!(!state.exists(), "nothing is made");
+}
+
+#[test]
+fn a_log_that_is_no_terminal_has_no_colours() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(state.join("jwt-secret"), SECRET).unwrap();
+    std::fs::set_permissions(state.join("jwt-secret"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let made = run(&["token", "--state", state.to_str().unwrap(), "--user", "ann", "--convoy", "one"]);
+    let said = String::from_utf8(made.stderr).unwrap();
+    assert!(said.contains("can read the secret") && !said.contains('\u{1b}'), "{said:?}");
+}
+
+#[test]
 fn without_a_key_a_secret_is_made_and_without_tokens_only_on_demand() {
     let server = Server::start(&[]);
     assert!(server.state.join("jwt-secret").exists());

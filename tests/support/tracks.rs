@@ -66,6 +66,7 @@ pub(crate) fn rig_with(dir: Arc<tempfile::TempDir>, cache: CacheConfig, patience
         patience,
         state_dir: dir.path().join("state"),
         cache_dir: dir.path().join("cache"),
+        culprits: Vec::new(),
     };
     let (send, events) = mpsc::channel(64);
     let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);

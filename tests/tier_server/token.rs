@@ -1,10 +1,10 @@
 //! How tier 1 shows who the car is: tokens from a file, logins, refreshes, and what the driver is told when they fail.
 
-use crate::car::Car;
+use crate::car::{Car, join};
 use crate::node::Node;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jamz::core::io::Dialect;
+use jamz::core::io::{Dialect, ServerEvent};
 use jamz::tier::server::Config;
 use serde_json::{Value, json};
 use std::fs;
@@ -115,6 +115,26 @@ async fn a_refused_token_fails_fast_and_a_changed_file_is_used() {
     fs::write(folder.path().join("token"), "good").unwrap();
     car.link.retry_now();
     car.up().await;
+}
+
+#[tokio::test]
+async fn a_car_that_is_not_taken_in_shows_another_token_as_soon_as_there_is_one() {
+    let refusal = json!({"error": "the token is for c1"});
+    let mut node = Node::start("scripted.js", &json!({"acks": {"jamz-join": refusal}})).await;
+    let (folder, config) = secrets(&node.url(), Some("for-c1"), None);
+    let mut car = Car::new(config);
+    car.up().await;
+    for _ in 0..2 {
+        car.link.send(join());
+        let told = car.find("rejected", |event| matches!(event, ServerEvent::Rejected { .. })).await;
+        assert_eq!(told, ServerEvent::Rejected { reason: "the token is for c1".into() });
+    }
+    assert_eq!(node.expect("connected").await["auth"], json!({"token": "for-c1"}));
+    fs::write(folder.path().join("token"), "for-c2").unwrap();
+    car.link.send(join());
+    assert!(car.down().await.contains("another token"));
+    car.up().await;
+    assert_eq!(node.expect("connected").await["auth"], json!({"token": "for-c2"}));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::api::error::Error;
 use crate::api::interface::Quiet;
 use crate::core::request::{Addition, Command};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use zbus::object_server::SignalEmitter;
 use zbus::{OwnedObjectPath, Variant, interface};
 
@@ -14,11 +15,13 @@ const URL_BYTES_MAX: usize = 4_096;
 
 pub(crate) struct Player {
     car: Car,
+    /// `Stop` came after the last `Play`: the convoy knows no more than that it pauses.
+    is_stopped: AtomicBool,
 }
 
 impl Player {
     pub(crate) fn new(car: Car) -> Self {
-        Self { car }
+        Self { car, is_stopped: AtomicBool::new(false) }
     }
 
     async fn command(&self, command: Command) -> Result<(), Error> {
@@ -45,6 +48,7 @@ impl Player {
     }
 
     async fn play_pause(&self) -> Result<(), Error> {
+        self.is_stopped.store(false, Ordering::Relaxed);
         self.command(Command::Toggle).await
     }
 
@@ -54,10 +58,13 @@ impl Player {
         if self.car.status().now_playing.track.is_none() {
             return Ok(());
         }
-        self.command(Command::Seek { position_us: 0 }).await
+        self.command(Command::Seek { position_us: 0 }).await?;
+        self.is_stopped.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn play(&self) -> Result<(), Error> {
+        self.is_stopped.store(false, Ordering::Relaxed);
         self.command(Command::Play { entry: None }).await
     }
 
@@ -113,8 +120,9 @@ impl Player {
         let status = self.car.status();
         let now = &status.now_playing;
         match (&now.track, now.playing) {
-            (None, _) => "Stopped".into(),
             (Some(_), true) => "Playing".into(),
+            (Some(_), false) if now.position_us == 0 && self.is_stopped.load(Ordering::Relaxed) => "Stopped".into(),
+            (None, _) => "Stopped".into(),
             (Some(_), false) => "Paused".into(),
         }
     }

@@ -1,6 +1,6 @@
 //! Decoded frames on their way to the pacer: a thread for each voice, and a queue of about two seconds.
 
-use super::{Control, DecodeError, Decoder};
+use super::{Control, DecodeError, Decoder, under_way};
 use crate::audio::Frame;
 use crate::audio::realtime;
 use crate::core::clock::Monotonic;
@@ -60,6 +60,7 @@ impl Library for ThreadLibrary {
             Work { source: source.clone(), position_us, control: Arc::clone(&control), clock: Arc::clone(&self.clock) };
         let thread = std::thread::Builder::new().name("jamz-decode".into()).spawn(move || {
             realtime::release();
+            under_way::begin(&work.source.path);
             work.run(&to_voice);
         });
         match thread {

@@ -6,6 +6,7 @@ mod downmix;
 mod feed;
 mod mp4_edit;
 mod source;
+pub mod under_way;
 
 pub use feed::{Fed, Feed, InlineLibrary, Library, ThreadLibrary};
 pub use source::Control;

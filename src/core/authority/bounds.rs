@@ -2,7 +2,7 @@
 
 use crate::core::changes::{Action, Change};
 use crate::core::clock::ConvoyTime;
-use crate::core::convoy::Snapshot;
+use crate::core::convoy::{CONTROL_AHEAD_MAX_US, Snapshot};
 use crate::core::playlist::{DURATION_MAX_US, Track};
 
 /// How far ahead of the convoy a member's clock may be: so far that only nonsense is refused, as hybrid time heals the
@@ -40,8 +40,8 @@ pub(in crate::core) fn check(change: &Change, snapshot: &Snapshot, now: ConvoyTi
         ));
     }
     if let Some(anchor) = change.action.anchor() {
-        if anchor.at > latest || anchor.at.0 < 0 {
-            return Err("the control would take effect outside the convoy's time".into());
+        if anchor.at > now + CONTROL_AHEAD_MAX_US || anchor.at.0 < 0 {
+            return Err("the control would take effect too far from now; probe the clock first".into());
         }
         if !(0..=POSITION_MAX_US).contains(&anchor.position_us) {
             return Err("the position must be from 0 to a week, in microseconds".into());

@@ -7,7 +7,7 @@ use super::roster::ConnectionId;
 use super::{Authority, CHANGES_SINGLY_MAX, Message, Now, whole_list};
 use crate::core::backend::{BackendAction, BackendEvent, Dated};
 use crate::core::changes::{Action, Change, ChangeId, Verdict};
-use crate::core::id::{DeviceId, EntryId, TrackId, UserId};
+use crate::core::id::{DeviceId, EntryId, TrackId, UserId, fingerprint};
 use crate::core::io::Dialect;
 use crate::core::playlist::Track;
 use crate::core::timeline::Anchor;
@@ -71,8 +71,7 @@ pub fn device_of(user: &UserId) -> Option<DeviceId> {
     if whole.len() <= DeviceId::BYTES_MAX {
         return DeviceId::new(whole).ok();
     }
-    // FNV-1a tells long names apart that begin alike.
-    let hash = whole.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = fingerprint(&whole);
     let room = DeviceId::BYTES_MAX - 17;
     let end = (0..=room).rev().find(|end| whole.is_char_boundary(*end))?;
     DeviceId::new(format!("{}~{hash:016x}", whole.get(..end)?)).ok()

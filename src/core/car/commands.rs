@@ -4,11 +4,12 @@ use super::{AWAIT_US, Car, Link, TimeBase};
 use crate::core::backend::BackendCommand;
 use crate::core::changes::Action;
 use crate::core::clock::{ConvoyTime, Estimator, MonoTime};
-use crate::core::id::{ConvoyId, EntryId, TrackId};
+use crate::core::convoy::CONTROL_AHEAD_MAX_US;
+use crate::core::id::{ConvoyId, EntryId, TrackId, fingerprint};
 use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
 use crate::core::playlist::{ENTRIES_MAX, Track};
-use crate::core::request::{Addition, Command, Refusal};
+use crate::core::request::{Addition, Command, Done, Reach, Refusal};
 use crate::core::timeline::Anchor;
 use crate::core::trust;
 
@@ -18,7 +19,7 @@ const ADDITIONS_MAX: usize = 1_000;
 const PREVIOUS_US: i64 = 3_000_000;
 const URL_BYTES_MAX: usize = 4_096;
 
-type Actions = Result<Vec<Action>, Refusal>;
+pub(super) type Actions = Result<Vec<Action>, Refusal>;
 
 impl Car {
     pub(super) fn handle_command(&mut self, request: RequestId, command: Command, now: MonoTime) {
@@ -29,10 +30,7 @@ impl Car {
                 self.say_volume();
                 Ok(Vec::new())
             }
-            Command::Join { convoy } => {
-                self.join(convoy, now);
-                Ok(Vec::new())
-            }
+            Command::Join { convoy } => return self.join(request, convoy, now),
             Command::Leave => self.leave(now),
             other => self.actions(other, now),
         };
@@ -98,9 +96,10 @@ impl Car {
         }
     }
 
-    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from.
+    /// The anchor that will hold at `at`, with the position it will have then: what a control starts from. One that
+    /// lies further ahead than anyone can have meant binds nobody.
     pub(super) fn intended(&self, at: ConvoyTime) -> Anchor {
-        let Some(last) = self.state.timeline.last() else { return Anchor::empty(at) };
+        let Some(last) = self.state.timeline.at(at + CONTROL_AHEAD_MAX_US) else { return Anchor::empty(at) };
         let at = at.max(last.anchor.at);
         let mut anchor = last.anchor.clone();
         while let Some(next) = self.state.following(&anchor).filter(|next| next.at <= at) {
@@ -121,16 +120,18 @@ impl Car {
             return Ok(vec![Action::ChangeTrack { anchor: self.start_of(&entry, at.max(current.at), true) }]);
         }
         let ended = self.duration_us(&current).is_some_and(|duration_us| current.position_us >= duration_us);
-        if current.track.is_some() && !ended {
-            let anchor = Anchor { playing: true, ..current };
-            return Ok(vec![Action::Play { anchor }]);
+        let goes_on = self.track_of(&current).is_some() && !ended;
+        let playlist = &self.state.playlist;
+        let is_removed = current.entry.as_ref().is_some_and(|entry| !playlist.contains(entry));
+        if goes_on && (!is_removed || playlist.is_empty()) {
+            return Ok(vec![Action::Play { anchor: Anchor { playing: true, ..current } }]);
         }
-        let first = self.state.playlist.nth(0).cloned();
-        let first = first.ok_or_else(empty)?;
-        Ok(vec![Action::Play { anchor: self.start_of(&first, at.max(current.at), true) }])
+        let next = playlist.after(current.entry.as_ref()).filter(|_| is_removed);
+        let next = next.or_else(|| playlist.nth(0)).ok_or_else(empty)?;
+        Ok(vec![Action::Play { anchor: self.start_of(next, at.max(current.at), true) }])
     }
 
-    fn pause(&self, at: ConvoyTime) -> Vec<Action> {
+    pub(super) fn pause(&self, at: ConvoyTime) -> Vec<Action> {
         let current = self.intended(at);
         if current.playing { vec![Action::Pause { anchor: Anchor { playing: false, ..current } }] } else { Vec::new() }
     }
@@ -150,12 +151,13 @@ impl Car {
         Ok(vec![Action::Seek { anchor: Anchor { position_us, ..current } }])
     }
 
-    fn next(&self, at: ConvoyTime) -> Actions {
+    pub(super) fn next(&self, at: ConvoyTime) -> Actions {
         if self.state.playlist.is_empty() {
             return Err(empty());
         }
         let current = self.intended(at);
-        let next = self.state.playlist.after(current.entry.as_ref()).cloned();
+        let place = current.entry.as_ref().filter(|entry| self.state.playlist.track(entry).is_some());
+        let next = self.state.playlist.after(place).cloned();
         let next = next.ok_or_else(|| Refusal::Invalid("this is the last track of the playlist".into()))?;
         Ok(vec![Action::ChangeTrack { anchor: self.start_of(&next, current.at, current.playing) }])
     }
@@ -207,7 +209,7 @@ impl Car {
     }
 
     fn known(&self, entry: &EntryId) -> Result<(), Refusal> {
-        let known = self.state.playlist.track(entry).is_some();
+        let known = self.state.playlist.contains(entry);
         known
             .then_some(())
             .ok_or_else(|| Refusal::Invalid(format!("no entry {entry} in the playlist (`jamzctl queue list`)")))
@@ -223,7 +225,8 @@ impl Car {
         Ok(Vec::new())
     }
 
-    fn join(&mut self, convoy: ConvoyId, now: MonoTime) {
+    /// Answered when the authority has taken this car in, or has refused it.
+    fn join(&mut self, request: RequestId, convoy: ConvoyId, now: MonoTime) {
         if self.convoy.as_ref() != Some(&convoy) {
             self.depart();
             self.convoy = Some(convoy);
@@ -234,7 +237,12 @@ impl Car {
                 // What is done from here on is dated by the convoy's clock.
                 self.base = TimeBase::Awaited { until: now + AWAIT_US };
             }
+            self.rejections = 0;
             self.ask_to_join(dialect, now);
+            self.own.await_join(request, now);
+        } else {
+            let done = Done { changes: Vec::new(), reach: Reach::Local };
+            self.outputs.push_back(Output::Reply { request, result: Ok(done) });
         }
     }
 
@@ -250,6 +258,7 @@ impl Car {
     /// Leaves the convoy: its music and playlist stay behind.
     fn depart(&mut self) {
         self.leave_mesh();
+        self.own.answer_joins(&Err(Refusal::Failed("another convoy was chosen meanwhile".into())));
         match (self.link, self.convoy.take()) {
             (Link::Joined(Dialect::Backend), Some(convoy)) => self.say(BackendCommand::LeaveSession { convoy }),
             (Link::Joined(Dialect::Jamz), _) => self.outputs.push_back(Output::Server(ServerCommand::Leave)),
@@ -284,7 +293,11 @@ fn track_of_url(url: String) -> Result<Track, Refusal> {
     }
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let title = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path).to_owned();
-    let id = TrackId::new(if url.len() <= TrackId::BYTES_MAX { url.clone() } else { fingerprint(&url) });
+    let id = TrackId::new(if url.len() <= TrackId::BYTES_MAX {
+        url.clone()
+    } else {
+        format!("url-{:016x}", fingerprint(&url))
+    });
     let id = id.map_err(|e| Refusal::Invalid(e.to_string()))?;
     Ok(Track {
         id,
@@ -295,14 +308,6 @@ fn track_of_url(url: String) -> Result<Track, Refusal> {
         url: Some(url),
         extra: serde_json::Map::new(),
     })
-}
-
-/// A name for an address that is too long to be one (FNV-1a, 64 bits).
-fn fingerprint(text: &str) -> String {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("url-{hash:016x}")
 }
 
 /// Minutes and seconds, for people.

@@ -5,6 +5,7 @@ mod backend;
 mod commands;
 mod mesh;
 mod own;
+mod pace;
 mod plan;
 mod server;
 mod snapshot;
@@ -106,6 +107,8 @@ pub struct Car {
     rejoin: Option<MonoTime>,
     /// When the server last answered a probe, or took us in.
     answered: MonoTime,
+    /// How often it has refused since it last took us in.
+    rejections: u32,
     server_lead_us: i64,
 
     own: Own,
@@ -133,7 +136,7 @@ const PROBES_ENOUGH: usize = 6;
 const PROBE_FAST_US: i64 = 40_000;
 const PROBE_US: i64 = 500_000;
 const PROBES_FAST: usize = 12;
-/// A server that would not have us is asked again after so long.
+/// A server that would not have us is asked again after so long, then after twice as long, up to four times.
 const REJOIN_US: i64 = 10_000_000;
 /// State is kept so long after it changed, at the latest,
 const REMEMBER_SOON_US: i64 = 1_000_000;
@@ -180,6 +183,7 @@ impl Car {
             next_probe: now,
             rejoin: None,
             answered: now,
+            rejections: 0,
             server_lead_us: LEAD_MIN_US,
             planner: Planner::default(),
             audio: AudioStatus::default(),
@@ -224,6 +228,7 @@ impl Car {
             Input::Track(event) => self.handle_track(event),
             Input::Audio(status) => self.audio = status,
             Input::Library(status) => self.handle_library(status),
+            Input::NotRemembered => self.touch(now),
             Input::WallClock { unix_us, synchronized } => self.handle_wall_clock(unix_us, synchronized, now),
             Input::Wake => {}
         }
@@ -288,8 +293,9 @@ impl Car {
             self.own.poll_timeout(),
             self.tiers.poll_timeout(),
             self.next_roll(),
+            self.stuck_timeout(),
             self.rejoin.filter(|_| self.link != Link::Down),
-            self.own.resend_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
+            self.own.send_timeout().filter(|_| self.link == Link::Joined(Dialect::Jamz)),
             self.backend.poll_timeout(),
             self.mesh_timeout(),
             self.silence_due(),
@@ -307,10 +313,8 @@ impl Car {
 
     /// A change made now is later than everything in the state that was restored.
     fn recall_time(&mut self) {
-        let latest = self.state.timeline.last().map(|stamped| stamped.stamp.hlc);
-        let controlled = self.state.controlled.as_ref().map(|stamp| stamp.hlc);
         let own = self.own.latest();
-        self.hlc = [latest, controlled, own].into_iter().flatten().fold(self.hlc, Hlc::merge);
+        self.hlc = own.into_iter().fold(self.hlc.merge(self.state.latest()), Hlc::merge);
     }
 
     fn time_known(&self) -> bool {
@@ -343,6 +347,7 @@ impl Car {
         self.tick_backend(now);
         self.settle_own(now);
         self.replan(now);
+        self.leave_stuck_track(now);
         self.say_clock();
         self.remember_when_due(now);
     }
@@ -358,7 +363,10 @@ impl Car {
     fn decide_tier(&mut self, now: MonoTime) {
         let Some(active) = self.tiers.decide(now) else { return };
         let notice = match active {
-            ActiveSync::Socket => Notice::BackOnline,
+            ActiveSync::Socket => {
+                self.forget_missing();
+                Notice::BackOnline
+            }
             ActiveSync::Webrtc => Notice::MeshMode,
             ActiveSync::Offline => {
                 let reason = self.tiers.connection(std::collections::BTreeMap::new(), None).reason;

@@ -1,5 +1,6 @@
 //! A car's own changes on their way: made, stored, sent, acknowledged; and the people who wait to be told.
 
+use super::pace::Pace;
 use super::{Car, Link, TimeBase};
 use crate::core::changes::{Action, Change, ChangeId, Hlc, Verdict};
 use crate::core::clock::MonoTime;
@@ -14,26 +15,26 @@ const IN_FLIGHT_MAX: usize = 32;
 /// A change that the authority did not take is sent again after so long, then after twice as long, and so on.
 const RESEND_US: i64 = 1_000_000;
 const RESEND_MAX_US: i64 = 60_000_000;
+/// A control of others that is so much younger than a take that they have not heard of is left alone by it.
+const TAKE_LATE_US: i64 = 5_000_000;
 /// So long a person waits for the authority before "done, here" is the answer.
 const REPLY_US: i64 = 2_000_000;
+/// A change may take so much longer to be stored for each that was made with it.
+const STORE_EACH_US: i64 = 10_000;
+/// A disk that took longer once is not waited for with every control.
+pub(super) const STORE_US_MAX: i64 = 200_000;
 
 #[derive(Debug, Clone)]
 struct Pending {
     change: Change,
     stored: bool,
-    sent: bool,
-    /// How often the authority did not take it, and not before when it is sent again.
+    /// How often the authority did not take it.
     failures: u32,
-    due: Option<MonoTime>,
 }
 
 impl Pending {
     fn new(change: Change, stored: bool) -> Self {
-        Self { change, stored, sent: false, failures: 0, due: None }
-    }
-
-    fn is_due(&self, now: MonoTime) -> bool {
-        self.stored && !self.sent && self.due.is_none_or(|due| now >= due)
+        Self { change, stored, failures: 0 }
     }
 }
 
@@ -43,6 +44,9 @@ struct Open {
     changes: Vec<ChangeId>,
     unsettled: BTreeSet<u64>,
     until: MonoTime,
+    stored_by: MonoTime,
+    /// The authority has had its time: the answer waits for the disk only.
+    late: bool,
 }
 
 /// Own changes that no authority has acknowledged yet.
@@ -51,11 +55,20 @@ pub(super) struct Own {
     device: DeviceId,
     sequence: u64,
     pending: BTreeMap<u64, Pending>,
+    /// Of those: durable and to be sent, sent and not answered, not to be sent before then. There may be thousands.
+    ready: BTreeSet<u64>,
+    sent: BTreeSet<u64>,
+    later: BTreeMap<u64, MonoTime>,
     open: BTreeMap<RequestId, Open>,
     replies: Vec<(RequestId, Result<Done, Refusal>)>,
-    /// When the oldest change in the writer's queue was given to it.
-    storing: BTreeMap<u64, MonoTime>,
+    /// Someone waits to be taken into the convoy, until then.
+    joins: Vec<(RequestId, MonoTime)>,
+    /// Given to the writer, and not durable yet.
+    storing: BTreeSet<u64>,
+    /// The change that found the writer idle, and when: its time has no wait in a queue in it.
+    measured: Option<(u64, MonoTime)>,
     store_us: i64,
+    pace: Pace,
 }
 
 impl Own {
@@ -66,11 +79,17 @@ impl Own {
         Self {
             device,
             sequence,
+            ready: pending.keys().copied().collect(),
+            sent: BTreeSet::new(),
+            later: BTreeMap::new(),
             pending,
             open: BTreeMap::new(),
             replies: Vec::new(),
-            storing: BTreeMap::new(),
+            joins: Vec::new(),
+            storing: BTreeSet::new(),
+            measured: None,
             store_us: 0,
+            pace: Pace::default(),
         }
     }
 
@@ -113,8 +132,8 @@ impl Own {
 
     /// A change is on its way to the server.
     pub(super) fn note_sent(&mut self, id: &ChangeId) {
-        if let Some(pending) = self.pending.get_mut(&id.sequence) {
-            pending.sent = true;
+        if self.ready.remove(&id.sequence) {
+            self.sent.insert(id.sequence);
         }
     }
 
@@ -129,42 +148,53 @@ impl Own {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.open.values().map(|open| open.until).min()
+        let answers = self.open.values().map(|open| open.until);
+        answers.chain(self.joins.iter().map(|(_, until)| *until)).min()
     }
 
-    /// When a change that the authority did not take is to be sent again.
-    pub(super) fn resend_timeout(&self) -> Option<MonoTime> {
-        self.pending.values().filter(|pending| !pending.sent).filter_map(|pending| pending.due).min()
+    /// When there is something to send again, or what is held back may go out.
+    pub(super) fn send_timeout(&self) -> Option<MonoTime> {
+        self.pace.poll_timeout().or_else(|| self.later.values().min().copied())
     }
 
     /// The link is lost: another may do better at once.
     pub(super) fn handle_down(&mut self) {
-        for pending in self.pending.values_mut() {
-            (pending.sent, pending.failures, pending.due) = (false, 0, None);
-        }
+        self.pending.values_mut().for_each(|pending| pending.failures = 0);
+        self.ready.extend(std::mem::take(&mut self.later).into_keys());
+        self.ready.append(&mut self.sent);
+    }
+
+    fn take(&mut self, sequence: u64) -> Option<Pending> {
+        self.ready.remove(&sequence);
+        self.sent.remove(&sequence);
+        self.later.remove(&sequence);
+        self.pending.remove(&sequence)
     }
 
     /// The authority did not take the change this time. How often that was so by now.
     fn put_off(&mut self, id: &ChangeId, now: MonoTime) -> u32 {
-        let Some(pending) = self.pending.get_mut(&id.sequence).filter(|pending| pending.sent) else { return 0 };
+        let was_sent = self.sent.remove(&id.sequence);
+        let Some(pending) = self.pending.get_mut(&id.sequence).filter(|_| was_sent) else { return 0 };
         let wait_us = RESEND_US << pending.failures.min(6);
         pending.failures += 1;
-        (pending.sent, pending.due) = (false, Some(now + wait_us.min(RESEND_MAX_US)));
+        self.later.insert(id.sequence, now + wait_us.min(RESEND_MAX_US));
         pending.failures
     }
 
     pub(super) fn handle_not_stored(&mut self, id: &ChangeId, problem: &str) {
         self.storing.remove(&id.sequence);
-        self.pending.remove(&id.sequence);
+        self.take(id.sequence);
         self.close(id.sequence, &Err(Refusal::Failed(problem.to_owned())));
     }
 
     fn stored(&mut self, sequence: u64, now: MonoTime) -> Option<Change> {
-        if let Some(since) = self.storing.remove(&sequence) {
-            self.store_us += ((now - since) - self.store_us) / 8;
+        self.storing.remove(&sequence);
+        if let Some((_, since)) = self.measured.take_if(|(measured, _)| *measured == sequence) {
+            self.store_us += ((now - since).min(STORE_US_MAX) - self.store_us) / 8;
         }
         let pending = self.pending.get_mut(&sequence)?;
         pending.stored = true;
+        self.ready.insert(sequence);
         Some(pending.change.clone())
     }
 
@@ -188,12 +218,18 @@ impl Own {
         }
     }
 
-    /// Whoever has waited long enough hears that it is done here.
+    /// Whoever has waited long enough for the authority hears that it is done here, as soon as all of it is durable.
     fn expire(&mut self, now: MonoTime) {
-        let late: Vec<RequestId> = self.open.iter().filter(|(_, o)| now >= o.until).map(|(r, _)| *r).collect();
-        for request in late {
+        for open in self.open.values_mut().filter(|open| now >= open.until) {
+            (open.late, open.until) = (true, open.stored_by);
+        }
+        // They become durable in turn, so that the last one is looked at first.
+        let storing = |open: &Open| open.unsettled.iter().rev().any(|sequence| self.storing.contains(sequence));
+        let is_over = |open: &Open| open.late && (now >= open.stored_by || !storing(open));
+        let over: Vec<(RequestId, bool)> =
+            self.open.iter().filter(|(_, open)| is_over(open)).map(|(id, open)| (*id, storing(open))).collect();
+        for (request, stuck) in over {
             let Some(open) = self.open.remove(&request) else { continue };
-            let stuck = open.unsettled.iter().any(|s| self.pending.get(s).is_some_and(|p| !p.stored));
             let result = if stuck {
                 Err(Refusal::Failed("the change could not be stored in time; is the disk slow or full?".into()))
             } else {
@@ -201,6 +237,24 @@ impl Own {
             };
             self.replies.push((request, result));
         }
+    }
+
+    /// Someone is told when this car has been taken in, or refused.
+    pub(super) fn await_join(&mut self, request: RequestId, now: MonoTime) {
+        self.joins.push((request, now + REPLY_US));
+    }
+
+    /// The authority, or the driver, has decided on joining.
+    pub(super) fn answer_joins(&mut self, result: &Result<Reach, Refusal>) {
+        let result = result.clone().map(|reach| Done { changes: Vec::new(), reach });
+        self.replies.extend(self.joins.drain(..).map(|(request, _)| (request, result.clone())));
+    }
+
+    /// An authority that does not answer is told again; who waits need not wait for that.
+    fn expire_joins(&mut self, now: MonoTime) {
+        let late = self.joins.extract_if(.., |(_, until)| now >= *until);
+        let done = || Done { changes: Vec::new(), reach: Reach::Local };
+        self.replies.extend(late.map(|(request, _)| (request, Ok(done()))));
     }
 }
 
@@ -212,18 +266,19 @@ impl Car {
             self.outputs.push_back(Output::Reply { request, result: Ok(done) });
             return;
         }
-        let mut open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until: now + REPLY_US };
-        open.until = open.until + 10_000 * actions.len() as i64;
+        let until = now + REPLY_US;
+        let stored_by = until + STORE_EACH_US * actions.len() as i64;
+        let mut open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until, stored_by, late: false };
         for action in actions {
-            let id = self.make_unasked(action, now);
+            let id = self.author(action, now);
             open.unsettled.insert(id.sequence);
             open.changes.push(id);
         }
         self.own.open.insert(request, open);
     }
 
-    /// Makes a change that nobody waits for.
-    pub(super) fn make_unasked(&mut self, action: Action, now: MonoTime) -> ChangeId {
+    /// Makes a change, signs it and has it stored.
+    pub(super) fn author(&mut self, action: Action, now: MonoTime) -> ChangeId {
         self.hlc = self.hlc.tick(self.convoy_now(now));
         let id = self.own.next_id();
         let mut change = Change {
@@ -237,9 +292,11 @@ impl Car {
         if let Some(convoy) = &self.convoy {
             self.me.key.sign_change(&mut change, convoy);
         }
-        self.own.storing.insert(id.sequence, now);
-        let pending = Pending::new(change.clone(), false);
-        self.own.pending.insert(id.sequence, pending);
+        if self.own.storing.is_empty() {
+            self.own.measured = Some((id.sequence, now));
+        }
+        self.own.storing.insert(id.sequence);
+        self.own.pending.insert(id.sequence, Pending::new(change.clone(), false));
         self.outputs.push_back(Output::Store(Box::new(change)));
         id
     }
@@ -273,7 +330,7 @@ impl Car {
 
     /// What finally became of an own change.
     pub(super) fn settle(&mut self, id: &ChangeId, verdict: Verdict) {
-        if self.own.pending.remove(&id.sequence).is_none() {
+        if self.own.take(id.sequence).is_none() {
             return;
         }
         match &verdict {
@@ -324,12 +381,12 @@ impl Car {
     /// After the authority's state was taken over: what was done here since counts on top of it, or is superseded.
     pub(super) fn replay_own(&mut self, now: MonoTime) {
         let own = self.own.stored_changes();
-        for pending in self.own.pending.values_mut() {
-            pending.sent = false;
-        }
+        self.own.ready.append(&mut self.own.sent);
         for change in own {
             let verdict = if self.base == TimeBase::Own && change.action.anchor().is_some() {
                 Verdict::Superseded { reason: "it was played alone, without the convoy's clock".into() }
+            } else if change.action == Action::TakeControl && self.came_too_late(&change) {
+                Verdict::Superseded { reason: "others played on in the meantime; take control again".into() }
             } else {
                 self.apply(&change, now)
             };
@@ -339,22 +396,44 @@ impl Car {
         }
     }
 
+    /// Control taken in a tunnel does not undo what the convoy heard since; what was done at the same moment is
+    /// ordered by its time.
+    fn came_too_late(&self, change: &Change) -> bool {
+        let by_others = self.state.deeds.latest().filter(|latest| latest.device != *self.me.device());
+        !self.state.versions.knows(&change.id)
+            && by_others.is_some_and(|latest| latest.hlc.time_us - change.hlc.time_us > TAKE_LATE_US)
+    }
+
     /// Sends what is due and answers whom it concerns.
     pub(super) fn settle_own(&mut self, now: MonoTime) {
+        self.own.pace.rest();
         if self.link == Link::Joined(Dialect::Jamz) {
             self.give_to_server(now);
-            let in_flight = self.own.pending.values().filter(|pending| pending.sent).count();
-            let room = IN_FLIGHT_MAX.saturating_sub(in_flight);
-            let due = self.own.pending.values_mut().filter(|pending| pending.is_due(now));
-            for pending in due.take(room) {
-                pending.sent = true;
-                let change = Box::new(pending.change.clone());
-                self.outputs.push_back(Output::Server(ServerCommand::Change(change)));
-            }
+            self.send_due(now);
         }
+        if matches!(self.link, Link::Joined(_)) {
+            self.own.answer_joins(&Ok(Reach::Convoy));
+        }
+        self.own.expire_joins(now);
         self.own.expire(now);
         for (request, result) in std::mem::take(&mut self.own.replies) {
             self.outputs.push_back(Output::Reply { request, result });
+        }
+    }
+
+    /// Sends what is due, no faster than the server lets anyone.
+    fn send_due(&mut self, now: MonoTime) {
+        let Own { pending, ready, sent, later, pace, .. } = &mut self.own;
+        ready.extend(later.extract_if(.., |_, due| now >= *due).map(|(sequence, _)| sequence));
+        while sent.len() < IN_FLIGHT_MAX
+            && !ready.is_empty()
+            && pace.allows(now)
+            && let Some(sequence) = ready.pop_first()
+        {
+            pace.spend(now);
+            sent.insert(sequence);
+            let change = pending.get(&sequence).map(|pending| Box::new(pending.change.clone()));
+            self.outputs.extend(change.map(|change| Output::Server(ServerCommand::Change(change))));
         }
     }
 

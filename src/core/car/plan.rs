@@ -2,12 +2,12 @@
 
 use super::{Car, Link};
 use crate::core::clock::{ConvoyTime, MonoTime};
-use crate::core::id::TrackId;
+use crate::core::id::{EntryId, TrackId};
 use crate::core::io::{AudioCommand, Dialect, Notice, Output, Plan, Segment, Source, TrackEvent};
 use crate::core::playlist::Track;
 use crate::core::status::LibraryStatus;
 use crate::core::timeline::Anchor;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a track's file.
 #[derive(Debug, Clone)]
@@ -18,7 +18,9 @@ enum File {
         source: Source,
         gain_db: Option<f32>,
     },
-    Missing,
+    Missing {
+        problem: String,
+    },
 }
 
 /// Keeps the plan that was last told, and the files that plans need.
@@ -26,12 +28,18 @@ enum File {
 pub(super) struct Planner {
     files: BTreeMap<TrackId, File>,
     plan: Plan,
+    /// What should play, can not, and has no known end; and since when.
+    stuck: Option<(Anchor, MonoTime)>,
+    /// Whose turn it was when people were last told that it is skipped.
+    skipped: Option<(Option<EntryId>, TrackId)>,
 }
 
 /// Tracks fetched and planned ahead of the current one.
 const AHEAD: usize = 3;
 /// Files remembered; the rest is asked for again when needed.
 const FILES_MAX: usize = 256;
+/// A track that cannot be had and whose end nobody knows is left after so long.
+const STUCK_US: i64 = 5_000_000;
 
 impl Car {
     pub(super) fn handle_track(&mut self, event: TrackEvent) {
@@ -45,8 +53,7 @@ impl Car {
                 self.planner.files.insert(track, File::Ready { source, gain_db });
             }
             TrackEvent::Missing { track, problem } => {
-                self.outputs.push_back(Output::Notice(Notice::TrackSkipped { track: track.to_string(), problem }));
-                self.planner.files.insert(track, File::Missing);
+                self.planner.files.insert(track, File::Missing { problem });
             }
         }
     }
@@ -54,9 +61,29 @@ impl Car {
     /// A library that has other tracks than before may have what was missing.
     pub(super) fn handle_library(&mut self, status: LibraryStatus) {
         if status.tracks != self.library.tracks {
-            self.planner.files.retain(|_, file| !matches!(file, File::Missing));
+            self.forget_missing();
         }
         self.library = status;
+    }
+
+    /// What could not be had may be had now: it is asked for again.
+    pub(super) fn forget_missing(&mut self) {
+        self.planner.files.retain(|_, file| !matches!(file, File::Missing { .. }));
+    }
+
+    /// Tells people of a track that this car does not have, once, when its turn has come.
+    fn tell_skipped(&mut self, current: Option<&Anchor>, convoy_now: ConvoyTime) {
+        let current = current.filter(|anchor| anchor.playing && anchor.at <= convoy_now);
+        let turn = current.and_then(|anchor| Some((anchor.entry.clone(), anchor.track.clone()?)));
+        if self.planner.skipped != turn {
+            self.planner.skipped = None;
+        }
+        let Some((entry, track)) = turn.filter(|_| self.planner.skipped.is_none()) else { return };
+        if let Some(File::Missing { problem }) = self.planner.files.get(&track) {
+            let notice = Notice::TrackSkipped { track: track.to_string(), problem: problem.clone() };
+            self.outputs.push_back(Output::Notice(notice));
+            self.planner.skipped = Some((entry, track));
+        }
     }
 
     /// Moves the timeline on to `now`: the next track, where one has run out.
@@ -92,7 +119,9 @@ impl Car {
 
     /// Tells the audio path when what it should play has changed, and asks for the files that it will need.
     pub(super) fn replan(&mut self, now: MonoTime) {
-        let anchors = self.anchors_ahead(self.convoy_now(now));
+        let convoy_now = self.convoy_now(now);
+        let anchors = self.anchors_ahead(convoy_now);
+        self.tell_skipped(anchors.first(), convoy_now);
         self.ask_for_files(&anchors);
         let segments = anchors
             .iter()
@@ -105,6 +134,40 @@ impl Car {
             self.planner.plan = plan.clone();
             self.outputs.push_back(Output::Audio(AudioCommand::Plan(plan)));
         }
+    }
+
+    /// Goes on to the next track when the current one is missing here and nothing says when it ends. One car does that:
+    /// the controller's, or one that is alone.
+    pub(super) fn leave_stuck_track(&mut self, now: MonoTime) {
+        let Some(anchor) = self.stuck(now) else {
+            self.planner.stuck = None;
+            return;
+        };
+        let since = self.planner.stuck.take().filter(|(known, _)| *known == anchor).map_or(now, |(_, since)| since);
+        let is_due = now - since >= STUCK_US;
+        self.planner.stuck = Some((anchor, if is_due { now } else { since }));
+        if is_due {
+            let at = self.convoy_now(now) + self.lead_us();
+            for action in self.next(at).unwrap_or_else(|_| self.pause(at)) {
+                self.author(action, now);
+            }
+        }
+    }
+
+    /// When to look whether the current track is still stuck.
+    pub(super) fn stuck_timeout(&self) -> Option<MonoTime> {
+        self.planner.stuck.as_ref().map(|(_, since)| *since + STUCK_US)
+    }
+
+    fn stuck(&self, now: MonoTime) -> Option<Anchor> {
+        let is_alone = !matches!(self.link, Link::Joined(_));
+        let leads = is_alone || self.state.controller.as_ref() == Some(self.me.device());
+        let anchor = self.anchor_now(now).filter(|anchor| anchor.playing && leads && self.time_known())?;
+        let is_decided = self.state.timeline.last().is_some_and(|last| last.anchor != anchor);
+        let is_stuck = self.track_of(&anchor).is_none_or(|track| {
+            track.duration_us.is_none() && matches!(self.planner.files.get(&track.id), Some(File::Missing { .. }))
+        });
+        (is_stuck && !is_decided).then_some(anchor)
     }
 
     /// The current anchor, those already decided to come, and the tracks that follow by themselves.
@@ -155,10 +218,13 @@ impl Car {
             next = next.and_then(|entry| self.state.playlist.after(Some(&entry)).cloned());
             wanted.extend(next.as_ref().and_then(|entry| self.state.playlist.track(entry)).cloned());
         }
+        let planned = self.planner.plan.segments.iter().map(|segment| segment.track.clone());
+        let needed: BTreeSet<TrackId> = wanted.iter().map(|track| track.id.clone()).chain(planned).collect();
         for track in wanted {
             if !self.planner.files.contains_key(&track.id) {
                 if self.planner.files.len() >= FILES_MAX {
-                    self.planner.files.retain(|_, file| matches!(file, File::Awaited));
+                    let is_awaited = |file: &File| matches!(file, File::Awaited);
+                    self.planner.files.retain(|id, file| is_awaited(file) || needed.contains(id));
                 }
                 self.planner.files.insert(track.id.clone(), File::Awaited);
                 self.outputs.push_back(Output::Resolve(Box::new(track)));

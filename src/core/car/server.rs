@@ -3,12 +3,16 @@
 use super::{Car, Link, Obeys, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, Verdict};
 use crate::core::clock::{Estimate, MonoTime, Probe, SlewedClock};
-use crate::core::convoy::Snapshot;
+use crate::core::convoy::{CONTROL_AHEAD_MAX_US, Snapshot};
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
+use crate::core::request::Refusal;
 use crate::core::timeline::Anchor;
 
 /// A server that has not answered for so long is taken for gone: three probes.
 const SILENT_US: i64 = 1_600_000;
+
+/// After these, it is asked every 160 s.
+const REJOIN_DOUBLINGS: u32 = 4;
 
 impl Car {
     pub(super) fn handle_server(&mut self, event: ServerEvent, now: MonoTime) {
@@ -29,7 +33,7 @@ impl Car {
             ServerEvent::Joined { snapshot, members } => {
                 self.members = members;
                 self.link = Link::Joined(Dialect::Jamz);
-                self.rejoin = None;
+                (self.rejoin, self.rejections) = (None, 0);
                 self.note_server_state(&snapshot.versions, now);
                 if !self.obeys_mesh() {
                     self.take_over(*snapshot, now);
@@ -74,13 +78,15 @@ impl Car {
         }
     }
 
-    /// The server lives and will not have us: it is asked again, now and then.
+    /// The server lives and will not have us: it is asked again, ever more seldom.
     fn handle_rejected(&mut self, reason: &str, now: MonoTime) {
         if let Link::Joined(dialect) = self.link {
             self.link = Link::Joining(dialect);
         }
         self.tiers.handle_lost(reason);
-        self.rejoin = Some(now + REJOIN_US);
+        self.rejoin = Some(now + (REJOIN_US << self.rejections.min(REJOIN_DOUBLINGS)));
+        self.rejections += 1;
+        self.own.answer_joins(&Err(Refusal::Denied(format!("the server does not take this car in: {reason}"))));
     }
 
     /// Asks to be taken in again, when that is due. Who is a member stays one meanwhile.
@@ -135,11 +141,25 @@ impl Car {
             self.handle_acked(&change.id, Verdict::Applied, now);
             return;
         }
-        let verdict = self.apply_approved(change, now);
+        let verdict = if self.is_nonsense(change, now) {
+            Verdict::Refused { reason: "it would take effect too far from now".into() }
+        } else {
+            self.apply(change, now)
+        };
+        if matches!(verdict, Verdict::Refused { .. }) {
+            // It counts for the authority: what is held here must differ from what is so.
+            self.rejoin.get_or_insert(now);
+        }
         self.note_from_server(change, now);
         if verdict != Verdict::Duplicate {
             self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict });
         }
+    }
+
+    /// Whether a control would take effect when nobody can have meant it.
+    fn is_nonsense(&self, change: &Change, now: MonoTime) -> bool {
+        let latest = self.convoy_now(now) + CONTROL_AHEAD_MAX_US;
+        self.base == TimeBase::Convoy && change.action.anchor().is_some_and(|anchor| anchor.at > latest)
     }
 
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
@@ -156,26 +176,24 @@ impl Car {
 
     /// A change counts here. Alone, a car is its own authority.
     pub(super) fn apply(&mut self, change: &Change, now: MonoTime) -> Verdict {
-        let before = self.anchor_now(now);
-        let verdict = if self.is_joined() { self.state.apply(change) } else { self.state.apply_alone(change) };
-        self.note_applied(change, verdict, before.as_ref(), now)
+        self.take_in(change, now, self.is_joined())
     }
 
     /// A change counts here because an authority says so.
     pub(super) fn apply_approved(&mut self, change: &Change, now: MonoTime) -> Verdict {
-        let before = self.anchor_now(now);
-        let verdict = self.state.apply_alone(change);
-        self.note_applied(change, verdict, before.as_ref(), now)
+        self.take_in(change, now, false)
     }
 
-    fn note_applied(&mut self, change: &Change, verdict: Verdict, before: Option<&Anchor>, now: MonoTime) -> Verdict {
-        if verdict == Verdict::Applied {
+    fn take_in(&mut self, change: &Change, now: MonoTime, judged: bool) -> Verdict {
+        let (before, last) = (self.anchor_now(now), self.state.timeline.last().cloned());
+        let verdict = if judged { self.state.apply(change) } else { self.state.apply_alone(change) };
+        if matches!(verdict, Verdict::Applied | Verdict::Superseded { .. }) {
             self.touch(now);
-            if change.action.anchor().is_some() {
-                self.announce_jump(before, now);
-            } else {
-                self.queue_revision += 1;
-            }
+            self.queue_revision += u64::from(change.action.anchor().is_none());
+        }
+        // Control that was taken earlier than is heard of takes back what came after it.
+        if self.state.timeline.last() != last.as_ref() {
+            self.announce_jump(before.as_ref(), now);
         }
         verdict
     }

@@ -66,7 +66,7 @@ impl Index {
         let database::Opened { connection, path, .. } = database::open(dir, &SCHEMA)?;
         let index = Self { db: connection, dir: dir.to_owned() };
         let tidied = index.db.pragma_update(None, "foreign_keys", true).and_then(|()| index.tidy());
-        tidied.map_err(|source| StoreError::Database { path, source })?;
+        tidied.map_err(|problem| StoreError::Database { path, problem })?;
         Ok(index)
     }
 
@@ -109,7 +109,7 @@ impl Index {
         let file = format!("{hash}.{extension}");
         let path = self.dir.join(&file);
         let moved = fs::rename(part, &path).and_then(|()| fs::metadata(&path));
-        let bytes = moved.map_err(|source| StoreError::Io { path: path.clone(), source })?.len();
+        let bytes = moved.map_err(|problem| StoreError::Io { path: path.clone(), problem })?.len();
         let kept = || -> rusqlite::Result<()> {
             self.db.execute(
                 "INSERT INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (hash) DO UPDATE SET
@@ -120,7 +120,7 @@ impl Index {
             self.db.execute("DELETE FROM parts WHERE url = ?1", [track.url.as_deref().unwrap_or_default()])?;
             Ok(())
         };
-        kept().map_err(|source| StoreError::Database { path: self.dir.join(SCHEMA.file), source })?;
+        kept().map_err(|problem| StoreError::Database { path: self.dir.join(SCHEMA.file), problem })?;
         Ok(Kept { hash: hash.to_string(), path, duration_us: probed.duration_us, gain_db: probed.gain_db })
     }
 

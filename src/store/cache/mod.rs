@@ -29,7 +29,22 @@ impl Default for CacheConfig {
     }
 }
 
+/// Why a configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is 0, which leaves no room for any track; it must be at least 1")]
+pub struct ConfigError(&'static str);
+
 impl CacheConfig {
+    /// # Errors
+    /// [`ConfigError`] for a value that is out of its bounds.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match self {
+            Self { size_mb_max: 0, .. } => Err(ConfigError("size_mb_max")),
+            Self { file_mb_max: 0, .. } => Err(ConfigError("file_mb_max")),
+            _ => Ok(()),
+        }
+    }
+
     fn size_bytes_max(&self) -> u64 {
         self.size_mb_max.saturating_mul(1_000_000)
     }

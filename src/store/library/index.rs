@@ -75,7 +75,7 @@ impl Index {
         let database::Opened { connection, path, .. } = database::open(dir, &SCHEMA)?;
         connection
             .execute_batch("CREATE TEMP TABLE seen (row INTEGER PRIMARY KEY) STRICT")
-            .map_err(|source| StoreError::Database { path, source })?;
+            .map_err(|problem| StoreError::Database { path, problem })?;
         Ok(Self { db: connection, folder_problems: Vec::new() })
     }
 

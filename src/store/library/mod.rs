@@ -4,6 +4,7 @@ mod index;
 mod scan;
 
 use super::StoreError;
+use super::probe::Problem;
 use crate::core::clock::Monotonic;
 use crate::core::id::TrackId;
 use crate::core::request::{LibraryProblem, LibraryTrack};
@@ -32,6 +33,9 @@ impl Default for LibraryConfig {
         Self { folders: Vec::new(), rescan_minutes: 15 }
     }
 }
+
+/// What is wrong with a file that ends whoever plays it.
+pub(super) const CULPRIT: &str = "playing it ended the daemon twice; replace it";
 
 /// A track that is here.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +73,7 @@ impl Library {
         let thread = Builder::new()
             .name("library".into())
             .spawn(move || run(scanner, &wished, every))
-            .map_err(|source| StoreError::Io { path: dir.to_owned(), source })?;
+            .map_err(|problem| StoreError::Io { path: dir.to_owned(), problem })?;
         Ok(Self { index, wishes: Some(wishes), stop, thread: Some(thread) })
     }
 
@@ -78,6 +82,19 @@ impl Library {
         if let Some(wishes) = &self.wishes {
             // When one waits already, this one is granted by it.
             let _ = wishes.try_send(());
+        }
+    }
+
+    /// Files that end whoever plays them are problems, until they are replaced.
+    pub(super) fn condemn(&self, culprits: &[PathBuf]) {
+        for path in culprits {
+            let Ok(metadata) = std::fs::metadata(path) else { continue };
+            let known = path.to_str().map(|path| (path, lock(&self.index).known(path)));
+            // What is not in the library is not the library's problem.
+            if let Some((path, Ok(Some(_)))) = known {
+                let result = Err(Problem::Damaged(CULPRIT.into()));
+                told(lock(&self.index).put(path, "", &scan::stamp(&metadata), &result));
+            }
         }
     }
 

@@ -7,6 +7,8 @@ use crate::core::id::TrackId;
 use crate::core::request::LibraryProblem;
 use crate::core::status::LibraryStatus;
 use crate::store::probe::{self, Probed, Problem, guarded};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,8 @@ pub(super) struct Scanner {
     reported: Option<MonoTime>,
     /// Of folders and of names, found by the scan that runs.
     problems: Vec<LibraryProblem>,
+    /// Device and inode of the files that the running scan has looked at: one that links name twice is one file.
+    looked_at: HashSet<(u64, u64)>,
 }
 
 /// Why a scan ended early.
@@ -59,7 +63,7 @@ impl Scanner {
         stop: Arc<AtomicBool>,
         on_status: Box<dyn Fn(LibraryStatus) + Send>,
     ) -> Self {
-        Self { folders, index, clock, stop, on_status, reported: None, problems: Vec::new() }
+        Self { folders, index, clock, stop, on_status, reported: None, problems: Vec::new(), looked_at: HashSet::new() }
     }
 
     /// Looks through all folders once.
@@ -73,6 +77,7 @@ impl Scanner {
                 self.complain(Path::new("library.db"), problem);
             }
         }
+        self.looked_at = HashSet::new();
         lock(&self.index).folder_problems = std::mem::take(&mut self.problems);
         self.report(None, true);
     }
@@ -81,7 +86,7 @@ impl Scanner {
         lock(&self.index).begin_scan()?;
         let folders = self.folders.clone();
         let found: u64 =
-            folders.iter().map(|folder| music(folder).take(FILES_MAX as usize).flatten().count() as u64).sum();
+            folders.iter().map(|folder| music(folder, |_| ()).take(FILES_MAX as usize).flatten().count() as u64).sum();
         let mut looked_at = 0;
         for folder in &folders {
             if let Err(error) = std::fs::read_dir(folder) {
@@ -89,7 +94,8 @@ impl Scanner {
                 self.complain(folder, format!("the music folder cannot be read ({error}): {what_to_do}"));
                 continue;
             }
-            for entry in music(folder) {
+            let left_out = RefCell::new(Vec::new());
+            for entry in music(folder, |link| left_out.borrow_mut().push(link.to_owned())) {
                 if self.stop.load(Ordering::Relaxed) {
                     return Err(Halt::Stopped);
                 }
@@ -109,6 +115,9 @@ impl Scanner {
                     Err(error) => self.complain_of_walk(folder, &error),
                 }
             }
+            for link in left_out.into_inner() {
+                self.complain(&link, "it leads out of the music folder: name what it leads to in `folders`".into());
+            }
         }
         Ok(lock(&self.index).end_scan()?)
     }
@@ -120,6 +129,9 @@ impl Scanner {
         };
         // It may have vanished since the walk saw it.
         let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+        if !self.looked_at.insert((metadata.dev(), metadata.ino())) {
+            return Ok(());
+        }
         let stamp = stamp(&metadata);
         let known = lock(&self.index).known(path)?;
         if let Some(known) = known.as_ref().filter(|known| known.stamp == stamp) {
@@ -203,14 +215,29 @@ impl Scanner {
     }
 }
 
-/// The music files below a folder, links followed, hidden ones left out.
-fn music(folder: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+/// The music files below a folder, links followed, hidden ones left out; a folder elsewhere that a link leads to is
+/// left out and told, or a single link could bring in the whole machine.
+fn music(folder: &Path, left_out: impl Fn(&Path)) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+    let home = std::fs::canonicalize(folder);
+    let leads_out = move |entry: &DirEntry| {
+        entry.depth() > 0
+            && entry.path_is_symlink()
+            && entry.file_type().is_dir()
+            && !matches!((&home, std::fs::canonicalize(entry.path())), (Ok(home), Ok(to)) if to.starts_with(home))
+    };
     WalkDir::new(folder)
         .follow_links(true)
         .max_depth(DEPTH_MAX)
         .max_open(8)
         .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.'))
+        .filter_entry(move |entry| {
+            let is_hidden = entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+            let is_elsewhere = !is_hidden && leads_out(entry);
+            if is_elsewhere {
+                left_out(entry.path());
+            }
+            !is_hidden && !is_elsewhere
+        })
         .filter(|entry| match entry {
             Ok(entry) => entry.file_type().is_file() && is_music(entry.path()),
             // The folder itself is looked at apart from what is in it.
@@ -223,7 +250,7 @@ fn is_music(path: &Path) -> bool {
     EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
-fn stamp(metadata: &Metadata) -> Stamp {
+pub(super) fn stamp(metadata: &Metadata) -> Stamp {
     Stamp {
         bytes: metadata.len().cast_signed(),
         modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),

@@ -67,7 +67,8 @@ impl Watch {
     }
 }
 
-/// Runs `task` in a thread of its own; when it stops reading, or panics, or `stop` is set, it is left behind.
+/// Runs `task` in a thread of its own; when it stops reading, or `stop` is set, it is left behind. A panic in it is a
+/// problem of the file where panics unwind; where they end the program, the index has counted the attempt before.
 pub(in crate::store) fn guarded<T: Send + 'static>(
     stop: &AtomicBool,
     task: impl FnOnce(&Arc<Watch>) -> Result<T, Problem> + Send + 'static,

@@ -68,12 +68,15 @@ pub(super) struct Session<'a> {
     candidates: Pace,
     /// Nonsense was reported; more of it goes to the debug log.
     warned: bool,
+    /// Why we are not taken in, as it was reported; the same again goes to the debug log.
+    rejected: Option<String>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(connection: Connection, dialect: Dialect, refresh: Refresh, around: Around<'a>) -> Self {
         let (requests, candidates) = (Requests::default(), Pace::default());
-        Self { connection, dialect, around, requests, refresh, answered: None, joined: None, candidates, warned: false }
+        let (answered, joined, rejected) = (None, None, None);
+        Self { connection, dialect, around, requests, refresh, answered, joined, candidates, warned: false, rejected }
     }
 
     /// Carries until the connection ends.
@@ -298,6 +301,9 @@ impl<'a> Session<'a> {
                 if let ServerEvent::Failed { change, reason } = &event {
                     tracing::debug!(%change, reason, "the server did not take a change this time");
                 }
+                if let ServerEvent::Rejected { reason } = &event {
+                    self.on_rejected(reason)?;
+                }
                 self.around.inbox.push(event)?;
             }
             Ok(None) => {}
@@ -312,6 +318,19 @@ impl<'a> Session<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The server will not take us in; a better token may have come meanwhile, and is shown on a new connection.
+    fn on_rejected(&mut self, reason: &str) -> Result<(), Ended> {
+        if self.around.tokens.has_another() {
+            return Err(Ended::Lost("there is another token; it is shown to the server".into()));
+        }
+        if self.rejected.as_deref() != Some(reason) {
+            tracing::warn!("the server does not take this car in; `jamzctl status` says why");
+            self.rejected = Some(reason.to_owned());
+        }
+        tracing::debug!(reason, "rejected");
         Ok(())
     }
 

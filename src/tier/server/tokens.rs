@@ -13,13 +13,15 @@ pub(super) struct Tokens {
     kept: Option<Token>,
     /// Not to be shown again, if there is a way to another one.
     refused: Option<Token>,
+    /// What the server has seen last.
+    shown: Option<Token>,
     /// Why the file gives no token; told once.
     problem: Option<String>,
 }
 
 impl Tokens {
     pub(super) fn new(token_file: Option<PathBuf>, credentials_file: Option<PathBuf>) -> Self {
-        Self { token_file, credentials_file, kept: None, refused: None, problem: None }
+        Self { token_file, credentials_file, kept: None, refused: None, shown: None, problem: None }
     }
 
     /// The token to show now; none when there is none, which today's backend allows.
@@ -28,10 +30,17 @@ impl Tokens {
     /// Why logging in failed, when there was no other way.
     pub(super) async fn obtain(&mut self, dialer: &Dialer) -> Result<Option<Token>, String> {
         let found = self.read().or_else(|| self.kept.clone());
-        match found {
-            Some(token) if self.credentials_file.is_none() || self.refused.as_ref() != Some(&token) => Ok(Some(token)),
-            found => Ok(self.log_in(dialer).await?.or(found)),
-        }
+        let token = match found {
+            Some(token) if self.credentials_file.is_none() || self.refused.as_ref() != Some(&token) => Some(token),
+            found => self.log_in(dialer).await?.or(found),
+        };
+        self.shown.clone_from(&token);
+        Ok(token)
+    }
+
+    /// Whether the file holds another token than the server has seen.
+    pub(super) fn has_another(&mut self) -> bool {
+        self.read().is_some_and(|token| self.shown.as_ref() != Some(&token))
     }
 
     /// A token in exchange for e-mail and password; none when there are none.
@@ -54,6 +63,7 @@ impl Tokens {
             );
         }
         self.refused = None;
+        self.shown = Some(token.clone());
         self.kept = Some(token);
     }
 

@@ -232,3 +232,27 @@ fn two_authorities_that_decided_apart_agree_after_a_reunion() {
     here.drain();
     assert_eq!((here.titles().len(), here.recorded.len()), (2, 2));
 }
+
+#[test]
+fn a_control_that_would_take_effect_hours_from_now_is_refused_whoever_leads() {
+    let mut stage = Stage::new();
+    stage.join("a", Dialect::Jamz);
+    let entry = stage.add("a", "one", 100);
+    stage.change("a", Action::TakeControl);
+    let mut control = |in_us| {
+        let anchor = stage.anchor(&entry, 0, false, in_us);
+        stage.sequence += 1;
+        let change = Change {
+            id: ChangeId { device: DeviceId::new("a").unwrap(), sequence: stage.sequence },
+            hlc: Hlc { time_us: stage.convoy().0, count: 7 },
+            term: Term::default(),
+            user: None,
+            action: Action::Pause { anchor },
+            signature: None,
+        };
+        stage.authority.handle_change(&ConnectionId("a".into()), change, stage.now)
+    };
+    assert!(control(23 * 3_600 * SECOND).unwrap_err().contains("too far"));
+    assert!(control(4 * SECOND).is_err());
+    assert_eq!(control(2 * SECOND), Ok(Verdict::Applied));
+}

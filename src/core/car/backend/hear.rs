@@ -122,13 +122,13 @@ impl Car {
             self.backend.next_sync = Some(now + super::tell::SYNC_US);
         }
         self.backend.claimed = ours;
-        self.state.controller = match socket_id {
+        let controller = match socket_id {
             _ if ours => Some(self.me.device().clone()),
             Some(socket) => DeviceId::new(socket).ok(),
             None => None,
         };
         let stamp = self.stamp_of_backend(now);
-        self.state.controlled = Some(stamp);
+        self.state.entrust(controller, Some(stamp));
         self.touch(now);
     }
 

@@ -187,7 +187,7 @@ impl Car {
         }
         let since = *self.mesh.orphaned.get_or_insert(now);
         if now - since >= ORPHAN_US && !self.own.is_taking_control() {
-            let _ = self.make_unasked(Action::TakeControl, now);
+            let _ = self.author(Action::TakeControl, now);
         }
     }
 

@@ -199,7 +199,56 @@ fn a_track_that_is_missing_here_is_silence_in_time_and_said_so() {
     bench.command(Command::Play { entry: None });
     assert_eq!(bench.plan.segments[0].source, None);
     assert!(bench.plan.segments[1].source.is_some());
-    assert!(bench.seen.iter().any(|output| matches!(output, Output::Notice(Notice::TrackSkipped { .. }))));
+    bench.wait(SECOND);
+    assert_eq!(skipped(&bench), ["a"]);
+}
+
+fn skipped(bench: &Bench) -> Vec<&str> {
+    let mut tracks = Vec::new();
+    for output in &bench.seen {
+        if let Output::Notice(Notice::TrackSkipped { track, .. }) = output {
+            tracks.push(track.as_str());
+        }
+    }
+    tracks
+}
+
+#[test]
+fn a_track_that_is_missing_is_said_to_be_skipped_when_its_turn_comes_and_once() {
+    let mut bench = Bench::new(start());
+    bench.add(&[track("a", 10), track("b", 10), track("c", 10)]);
+    bench.command(Command::Play { entry: None });
+    let missing = || TrackEvent::Missing { track: TrackId::new("b").unwrap(), problem: "gone".into() };
+    bench.give(Input::Track(missing()));
+    bench.wait(5 * SECOND);
+    assert!(skipped(&bench).is_empty(), "it is only looked ahead at");
+    bench.wait(7 * SECOND);
+    bench.give(Input::Track(missing()));
+    bench.command(Command::Seek { position_us: SECOND });
+    bench.wait(SECOND);
+    assert_eq!(skipped(&bench), ["b"]);
+    bench.command(Command::Previous);
+    bench.command(Command::Previous);
+    bench.wait(SECOND);
+    bench.command(Command::Next);
+    bench.wait(SECOND);
+    assert_eq!(skipped(&bench), ["b", "b"], "and again when it is its turn again");
+}
+
+#[test]
+fn a_track_that_was_missing_is_asked_for_again_when_the_car_is_back_online() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 0);
+    bench.add(&[track("a", 100)]);
+    bench.command(Command::Play { entry: None });
+    bench.ack_all(&Verdict::Applied);
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    bench.give(Input::Track(TrackEvent::Missing { track: TrackId::new("a").unwrap(), problem: "no network".into() }));
+    let asked = |bench: &Bench| bench.seen.iter().filter(|output| matches!(output, Output::Resolve(_))).count();
+    let (before, snapshot) = (asked(&bench), bench.car.state.clone());
+    bench.join(snapshot, 0);
+    bench.wait(5 * SECOND);
+    assert_eq!(asked(&bench), before + 1);
 }
 
 #[test]

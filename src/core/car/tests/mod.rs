@@ -3,7 +3,10 @@
 mod alone;
 mod backend;
 mod backend_again;
+mod gone;
 mod joined;
+mod rights;
+mod taken_in;
 
 use super::*;
 use crate::core::changes::{Action, Verdict};
