@@ -124,7 +124,7 @@ impl Car {
             live.prove(echo.sent);
         }
         live.deaf = beat.ask && live.answers.front().is_some_and(|answered| now - *answered >= DEAD_US);
-        if live.beat.as_ref().is_some_and(|last| last.sent >= beat.sent) {
+        if live.beat.as_ref().is_some_and(|last| last.sent > beat.sent) {
             // It was overtaken: what it says is not so any more.
             return;
         }
