@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const SETTLED_US: Instant = SECOND;
 /// A cut that nobody shows is noticed within this.
 const UNNOTICED_US: Instant = 2_200_000;
-/// Convoy time of members that reach each other differs by no more than this.
-const APART_US: i64 = 5_000;
+/// Convoy time of members that reach each other differs by no more than this, and a few times what messages wait in
+/// queues.
+const APART_US: i64 = 2_000;
 /// Convoy time of a car never jumps by more than this in between two looks.
 const JUMP_US: i64 = 2_000;
 /// More messages than this in a drive's second and of one car are a storm.
@@ -265,7 +266,7 @@ impl World {
             })
             .collect();
         let apart_us = times.values().max()? - times.values().min()?;
-        (apart_us > APART_US).then(|| format!("{apart_us} us, {times:?}"))
+        (apart_us > APART_US + 3 * self.lan.queue_us()).then(|| format!("{apart_us} us, {times:?}"))
     }
 
     /// The entries whose addition was acknowledged, by change.

@@ -153,6 +153,9 @@ impl Car {
     }
 
     fn note_applied(&mut self, change: &Change, verdict: Verdict, before: Option<&Anchor>, now: MonoTime) -> Verdict {
+        if matches!(verdict, Verdict::Applied | Verdict::Superseded { .. }) {
+            self.state.term = self.state.term.max(change.term);
+        }
         if verdict == Verdict::Applied {
             self.touch(now);
             if change.action.anchor().is_some() {

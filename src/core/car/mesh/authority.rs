@@ -115,6 +115,7 @@ impl Car {
             self.hold_clock(&before, now);
         }
         self.mesh.orphaned = None;
+        self.mesh.stirred = true;
         self.touch(now);
         self.ask_all(now);
     }
@@ -179,14 +180,15 @@ impl Car {
     /// Where this car leads, it sees to it that the controller is there: when he is not, it takes control, once.
     fn tend_control(&mut self, now: MonoTime) {
         let controller = self.state.controller.as_ref();
-        let orphaned =
-            self.mesh.leading.established && controller.is_some_and(|controller| !self.reached().contains(controller));
+        let orphaned = self.mesh.leading.established
+            && controller.is_some_and(|controller| !self.mesh.reached.contains(controller));
         if !orphaned {
             self.mesh.orphaned = None;
             return;
         }
         let since = *self.mesh.orphaned.get_or_insert(now);
         if now - since >= ORPHAN_US && !self.own.is_taking_control() {
+            self.mesh.orphaned = Some(now);
             let _ = self.make_unasked(Action::TakeControl, now);
         }
     }

@@ -150,7 +150,12 @@ impl Car {
         let probe = probe_of(&beat, received).filter(|_| !beat.ask);
         let probed = probe.is_some_and(|probe| live.estimator.handle_probe(&probe));
         let ask = beat.ask;
+        let same = |last: &Beat| {
+            (&last.route.source, &last.route.path, last.wanted) == (&beat.route.source, &beat.route.path, beat.wanted)
+        };
+        let is_news = !live.beat.as_ref().is_some_and(same);
         live.beat = Some(beat);
+        self.mesh.stirred |= is_news;
         if probed {
             self.follow_neighbour(from, now);
         }

@@ -16,6 +16,8 @@ pub(super) const SAME_TIME_US: i64 = 500_000;
 const DIFFERS_US: i64 = 1_000_000;
 /// and again after so long.
 const AGAIN_US: i64 = 1_000_000;
+/// While the two have not agreed yet, after so long.
+const SOON_US: i64 = 400_000;
 /// Two that hear the server themselves compare notes after so long.
 const EQUALS_US: i64 = 5_000_000;
 /// Changes given or asked for at once; more are had by the whole state.
@@ -85,7 +87,7 @@ impl Car {
         let (patience_us, again_us) = match self.mesh.obeys {
             Obeys::Server => (EQUALS_US, EQUALS_US),
             _ if sync.agreed => (DIFFERS_US, AGAIN_US),
-            _ => (0, AGAIN_US),
+            _ => (0, SOON_US),
         };
         Some((differs + patience_us).max(sync.asked.map_or(differs, |asked| asked + again_us)))
     }
