@@ -94,7 +94,7 @@ impl Car {
 
     /// The authority's state becomes ours; what was done here since counts on top of it.
     pub(super) fn take_over(&mut self, snapshot: Snapshot, now: MonoTime) {
-        let before = self.anchor_now(now);
+        let (before, digest) = (self.anchor_now(now), self.digest());
         let term = self.state.term.max(snapshot.term);
         self.state = Snapshot { term, ..snapshot };
         self.recall_time();
@@ -102,6 +102,9 @@ impl Car {
         self.replay_own(now);
         self.queue_revision += 1;
         self.touch(now);
+        if self.digest() != digest {
+            self.pass_state_on();
+        }
         self.announce_jump(before.as_ref(), now);
     }
 

@@ -122,11 +122,10 @@ impl Car {
 
     /// Without a reference the learned rate is kept, without the slew in progress.
     fn hold_clock(&mut self, before: &Obeys, now: MonoTime) {
-        let estimate = match before {
-            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(|live| live.estimator.estimate()),
-            Obeys::Server | Obeys::Myself => self.estimator.estimate(),
+        let rate = match before {
+            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(Live::rate),
+            Obeys::Server | Obeys::Myself => self.estimator.estimate().map(|estimate| estimate.map.rate),
         };
-        let rate = estimate.map(|estimate| estimate.map.rate);
         if let Some(rate) = rate.filter(|_| self.base == TimeBase::Convoy) {
             self.clock.hold(rate, now);
         }
