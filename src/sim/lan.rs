@@ -55,6 +55,11 @@ impl Lan {
         chance.happens(self.air.loss)
     }
 
+    /// The mean of what a message waits.
+    pub(super) fn queue_us(&self) -> i64 {
+        self.air.queue_us as i64
+    }
+
     pub(super) fn delay_us(&self, chance: &mut Chance) -> Instant {
         self.air.least_us + chance.queueing(self.air.queue_us)
     }

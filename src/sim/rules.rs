@@ -4,14 +4,16 @@ use super::world::World;
 use super::{Instant, SECOND};
 use crate::core::election::Choice;
 use crate::core::id::DeviceId;
+use crate::core::mesh::HOPS_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everyone has found his place so long after the last link, connection or car came or went.
 const SETTLED_US: Instant = SECOND;
 /// A cut that nobody shows is noticed within this.
 const UNNOTICED_US: Instant = 2_200_000;
-/// Convoy time of members that reach each other differs by no more than this.
-const APART_US: i64 = 5_000;
+/// Convoy time of members that reach each other differs by no more than this, and a few times what messages wait in
+/// queues.
+const APART_US: i64 = 2_000;
 /// Convoy time of a car never jumps by more than this in between two looks.
 const JUMP_US: i64 = 2_000;
 /// More messages than this in a drive's second and of one car are a storm.
@@ -200,12 +202,27 @@ impl World {
         (0..self.nodes.len()).any(is_zombie)
     }
 
+    /// Whether some in a group are further from each other than messages go.
+    fn is_too_long(&self, group: &BTreeSet<usize>) -> bool {
+        group.iter().any(|first| {
+            let mut near = BTreeSet::from([*first]);
+            for _ in 0..HOPS_MAX {
+                let next = group.iter().filter(|car| near.iter().any(|known| self.carries(*known, **car)));
+                near = next.copied().chain(near.iter().copied()).collect();
+            }
+            near.len() < group.len() && self.root(*first) != Some(SERVER)
+        })
+    }
+
     fn carries(&self, a: usize, b: usize) -> bool {
         let (Some(there), Some(back)) = (self.end_of(a, b), self.end_of(b, a)) else { return false };
         there.up && back.up && there.attempt == back.attempt && self.lan.passes_both(a, b)
     }
 
     fn disagree_on_leader(&self, group: &BTreeSet<usize>) -> Option<String> {
+        if self.is_too_long(group) {
+            return None;
+        }
         let roots: BTreeMap<usize, Option<usize>> = group.iter().map(|car| (*car, self.root(*car))).collect();
         let named: BTreeSet<&Option<usize>> = roots.values().collect();
         let stray = roots.values().flatten().find(|root| **root != SERVER && !group.contains(root));
@@ -249,7 +266,7 @@ impl World {
             })
             .collect();
         let apart_us = times.values().max()? - times.values().min()?;
-        (apart_us > APART_US).then(|| format!("{apart_us} us, {times:?}"))
+        (apart_us > APART_US + 3 * self.lan.queue_us()).then(|| format!("{apart_us} us, {times:?}"))
     }
 
     /// The entries whose addition was acknowledged, by change.

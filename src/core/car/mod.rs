@@ -217,6 +217,7 @@ impl Car {
 
     /// Takes in one thing that happened at `now`. Drain `poll_output` afterwards.
     pub fn handle(&mut self, input: Input, now: MonoTime) {
+        self.stir(&input);
         match input {
             Input::Command { .. } if !self.time_known() || !self.waiting.is_empty() => self.defer(input),
             Input::Command { request, command } => self.handle_command(request, command, now),

@@ -124,7 +124,7 @@ impl Car {
 
     /// The authority's state becomes ours; what was done here since counts on top of it.
     pub(super) fn take_over(&mut self, snapshot: Snapshot, now: MonoTime) {
-        let before = self.anchor_now(now);
+        let (before, digest) = (self.anchor_now(now), self.digest());
         let term = self.state.term.max(snapshot.term);
         self.state = Snapshot { term, ..snapshot };
         self.recall_time();
@@ -132,6 +132,9 @@ impl Car {
         self.replay_own(now);
         self.queue_revision += 1;
         self.touch(now);
+        if self.digest() != digest {
+            self.pass_state_on();
+        }
         self.announce_jump(before.as_ref(), now);
     }
 
@@ -188,6 +191,7 @@ impl Car {
         let (before, last) = (self.anchor_now(now), self.state.timeline.last().cloned());
         let verdict = if judged { self.state.apply(change) } else { self.state.apply_alone(change) };
         if matches!(verdict, Verdict::Applied | Verdict::Superseded { .. }) {
+            self.state.term = self.state.term.max(change.term);
             self.touch(now);
             self.queue_revision += u64::from(change.action.anchor().is_none());
         }

@@ -1,7 +1,7 @@
 //! The choice of an authority out of what the neighbours say: a path vector, so that nobody obeys himself by a detour.
 
 use crate::core::id::DeviceId;
-use crate::core::mesh::{Claim, HOPS_MAX, Route, Source};
+use crate::core::mesh::{Claim, ROUTE_MAX, Route, Source};
 use std::cmp::Reverse;
 
 /// Whom a member obeys.
@@ -61,5 +61,5 @@ fn is_usable(heard: &Heard, me: &DeviceId) -> bool {
         Source::Server { .. } => !path.is_empty(),
         Source::Member(claim) => path.first() == Some(&claim.device),
     };
-    source_is_first && path.len() < HOPS_MAX && path.last() == Some(heard.peer) && !path.contains(me)
+    source_is_first && path.len() < ROUTE_MAX && path.last() == Some(heard.peer) && !path.contains(me)
 }

@@ -1,7 +1,7 @@
 //! Each rule of the election by its name.
 
 use super::*;
-use crate::core::mesh::{Claim, HOPS_MAX, Route, Source};
+use crate::core::mesh::{Claim, ROUTE_MAX, Route, Source};
 
 fn device(name: &str) -> DeviceId {
     DeviceId::new(name).unwrap()
@@ -96,9 +96,9 @@ fn nobody_obeys_a_way_that_leads_through_himself_or_is_too_long_or_forged() {
     let high = || claim("z", 9);
     let own = claim("a", 1);
     assert_eq!(choice(&own, &[("b", led_by(high(), &["z", "a", "b"]))], None), Choice::Lead);
-    assert_eq!(HOPS_MAX, 4);
-    assert_eq!(choice(&own, &[("b", led_by(high(), &["z", "x", "y", "b"]))], None), Choice::Lead);
-    assert_eq!(choice(&own, &[("b", led_by(high(), &["z", "y", "b"]))], None), follow("b"));
+    assert_eq!(ROUTE_MAX, 5);
+    assert_eq!(choice(&own, &[("b", led_by(high(), &["z", "w", "x", "y", "b"]))], None), Choice::Lead);
+    assert_eq!(choice(&own, &[("b", led_by(high(), &["z", "x", "y", "b"]))], None), follow("b"));
     assert_eq!(choice(&own, &[("b", led_by(high(), &["b"]))], None), Choice::Lead);
     assert_eq!(choice(&own, &[("b", led_by(high(), &["z", "x"]))], None), Choice::Lead);
     assert_eq!(choice(&own, &[("b", led_by(high(), &[]))], None), Choice::Lead);

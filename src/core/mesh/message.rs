@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Links that a message may cross.
 pub const HOPS_MAX: usize = 4;
+/// Devices on a route: those at the ends of so many links.
+pub const ROUTE_MAX: usize = HOPS_MAX + 1;
 
 /// A message of one member to another that it has a link with.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +83,7 @@ pub struct Echo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     pub source: Source,
-    /// The devices that told it to each other, the source's own first; at most [`HOPS_MAX`] and without repetition.
+    /// The devices that told it to each other, the source's own first; at most [`ROUTE_MAX`] and without repetition.
     pub path: Vec<DeviceId>,
     /// Counted up by the source with each of its own beats: a source that counts no more is gone.
     pub count: u64,

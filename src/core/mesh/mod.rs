@@ -4,7 +4,7 @@ mod message;
 mod settings;
 mod signal;
 
-pub use message::{Beat, Claim, Echo, HOPS_MAX, Hello, PeerMessage, Route, Source};
+pub use message::{Beat, Claim, Echo, HOPS_MAX, Hello, PeerMessage, ROUTE_MAX, Route, Source};
 pub use settings::MeshSettings;
 pub use signal::{Attempt, Signal, SignalKind, SignedSignal};
 

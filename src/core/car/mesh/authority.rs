@@ -115,17 +115,17 @@ impl Car {
             self.hold_clock(&before, now);
         }
         self.mesh.orphaned = None;
+        self.mesh.stirred = true;
         self.touch(now);
         self.ask_all(now);
     }
 
     /// Without a reference the learned rate is kept, without the slew in progress.
     fn hold_clock(&mut self, before: &Obeys, now: MonoTime) {
-        let estimate = match before {
-            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(|live| live.estimator.estimate()),
-            Obeys::Server | Obeys::Myself => self.estimator.estimate(),
+        let rate = match before {
+            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(Live::rate),
+            Obeys::Server | Obeys::Myself => self.estimator.estimate().map(|estimate| estimate.map.rate),
         };
-        let rate = estimate.map(|estimate| estimate.map.rate);
         if let Some(rate) = rate.filter(|_| self.base == TimeBase::Convoy) {
             self.clock.hold(rate, now);
         }
@@ -179,14 +179,15 @@ impl Car {
     /// Where this car leads, it sees to it that the controller is there: when he is not, it takes control, once.
     fn tend_control(&mut self, now: MonoTime) {
         let controller = self.state.controller.as_ref();
-        let orphaned =
-            self.mesh.leading.established && controller.is_some_and(|controller| !self.reached().contains(controller));
+        let orphaned = self.mesh.leading.established
+            && controller.is_some_and(|controller| !self.mesh.reached.contains(controller));
         if !orphaned {
             self.mesh.orphaned = None;
             return;
         }
         let since = *self.mesh.orphaned.get_or_insert(now);
         if now - since >= ORPHAN_US && !self.own.is_taking_control() {
+            self.mesh.orphaned = Some(now);
             let _ = self.author(Action::TakeControl, now);
         }
     }

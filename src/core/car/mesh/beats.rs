@@ -3,7 +3,7 @@
 use super::peer::Live;
 use super::{Obeys, Peer};
 use crate::core::car::{Car, PROBES_ENOUGH, TimeBase};
-use crate::core::clock::{ClockMap, Estimator, MonoTime, Probe};
+use crate::core::clock::{ClockMap, ConvoyTime, Estimate, MonoTime, Probe};
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Beat, Echo, PeerMessage};
 
@@ -25,10 +25,29 @@ const ANSWER_US: i64 = 1_000_000;
 const HURRY_US: i64 = 2_000_000;
 /// Questions that wait for proof, at most.
 const UNPROVED_MAX: usize = 16;
-/// A clock that jumps by more than slewing makes is another one.
-const JUMP_US: i64 = 20_000;
+/// How much of a neighbour's rate is believed at once: most of it is slewing, which ends.
+const RATE_NEWS: f64 = 1.0 / 16.0;
 
 impl Live {
+    /// Convoy time as the neighbour has it, by this car's clock. What is estimated is its monotonic clock, which no
+    /// slewing bends; its last word on convoy time is put on top.
+    pub(super) fn convoy_time(&self) -> Option<Estimate> {
+        let (its_map, its_bound_us) = self.beat.as_ref()?.clock?;
+        let Estimate { map, bound_us } = self.estimator.estimate()?;
+        let map = ClockMap {
+            mono0: map.mono0,
+            convoy0: its_map.convoy(MonoTime(map.convoy0.0)),
+            rate: (1.0 + map.rate) * (1.0 + its_map.rate) - 1.0,
+        };
+        Some(Estimate { map, bound_us: bound_us.saturating_add(its_bound_us) })
+    }
+
+    /// The rate of convoy time by this car's clock, without the neighbour's slewing.
+    pub(super) fn rate(&self) -> Option<f64> {
+        let rate = self.estimator.estimate()?.map.rate;
+        Some((1.0 + rate) * (1.0 + self.its_rate?) - 1.0)
+    }
+
     /// When the link is to be taken for dead if nothing more is heard.
     pub(super) fn dies(&self) -> Option<MonoTime> {
         let unproved = *self.asks.front()?;
@@ -124,7 +143,7 @@ impl Car {
             live.prove(echo.sent);
         }
         live.deaf = beat.ask && live.answers.front().is_some_and(|answered| now - *answered >= DEAD_US);
-        if live.beat.as_ref().is_some_and(|last| last.sent >= beat.sent) {
+        if live.beat.as_ref().is_some_and(|last| last.sent > beat.sent) {
             // It was overtaken: what it says is not so any more.
             return;
         }
@@ -138,19 +157,19 @@ impl Car {
                 live.hurried = now + HURRY_US;
             }
         }
-        let stepped = live
-            .beat
-            .as_ref()
-            .and_then(|last| last.clock)
-            .zip(beat.clock)
-            .is_some_and(|((old, _), (new, _))| (old.convoy(beat.sent) - new.convoy(beat.sent)).abs() > JUMP_US);
-        if stepped {
-            live.estimator = Estimator::default();
+        if let Some((map, _)) = beat.clock {
+            let rate = live.its_rate.get_or_insert(map.rate);
+            *rate += (map.rate - *rate) * RATE_NEWS;
         }
         let probe = probe_of(&beat, received).filter(|_| !beat.ask);
         let probed = probe.is_some_and(|probe| live.estimator.handle_probe(&probe));
         let ask = beat.ask;
+        let same = |last: &Beat| {
+            (&last.route.source, &last.route.path, last.wanted) == (&beat.route.source, &beat.route.path, beat.wanted)
+        };
+        let is_news = !live.beat.as_ref().is_some_and(same);
         live.beat = Some(beat);
+        self.mesh.stirred |= is_news;
         if probed {
             self.follow_neighbour(from, now);
         }
@@ -164,10 +183,8 @@ impl Car {
         if self.mesh.upstream() != Some(from) {
             return;
         }
-        let Some(live) = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH) else {
-            return;
-        };
-        let Some(estimate) = live.estimator.estimate() else { return };
+        let live = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH);
+        let Some(estimate) = live.and_then(Live::convoy_time) else { return };
         if self.is_of_another_time(&estimate.map, now) {
             self.leave_own_time();
         }
@@ -181,21 +198,23 @@ impl Car {
 
     /// Error bound of convoy time as it is known here.
     pub(in crate::core::car) fn clock_bound(&self, now: MonoTime) -> Option<i64> {
-        let estimator = match self.mesh.upstream().and_then(|device| self.mesh.live_with(device)) {
-            Some(live) => &live.estimator,
-            None => &self.estimator,
-        };
-        estimator.bound_us(now)
+        match self.mesh.upstream().and_then(|device| self.mesh.live_with(device)) {
+            Some(live) => {
+                let (_, its_bound_us) = live.beat.as_ref()?.clock?;
+                Some(live.estimator.bound_us(now)?.saturating_add(its_bound_us))
+            }
+            None => self.estimator.bound_us(now),
+        }
     }
 }
 
 /// The exchange that a beat ends: ours went, arrived there, this one left there, arrived here.
 fn probe_of(beat: &Beat, received: MonoTime) -> Option<Probe> {
-    let (echo, (map, _)) = (beat.echo?, beat.clock?);
+    let echo = beat.echo?;
     Some(Probe {
         sent: echo.sent,
         received,
-        reference_received: map.convoy(echo.received),
-        reference_sent: map.convoy(beat.sent),
+        reference_received: ConvoyTime(echo.received.0),
+        reference_sent: ConvoyTime(beat.sent.0),
     })
 }

@@ -29,7 +29,7 @@ impl Digest {
 
 impl Car {
     /// Of what the convoy agrees on, and of nothing that each learns for itself (lengths of tracks, what is over).
-    pub(super) fn digest(&mut self) -> u64 {
+    pub(in crate::core::car) fn digest(&mut self) -> u64 {
         if self.mesh.list_digest.revision != Some(self.queue_revision) {
             self.mesh.list_digest = ListDigest { revision: Some(self.queue_revision), digest: of_list(&self.state) };
         }

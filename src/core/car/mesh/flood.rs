@@ -34,7 +34,8 @@ impl Car {
         if hops >= HOPS_MAX {
             return;
         }
-        if self.state.versions.knows(&change.id) || self.mesh.log.get(&change.id).is_some() {
+        let is_known = self.state.versions.knows(&change.id);
+        if is_known || (!from_above && self.mesh.log.get(&change.id).is_some()) {
             if !from_above {
                 self.repeat(from, change, hops);
             }
@@ -60,6 +61,10 @@ impl Car {
             _ => None,
         };
         let is_refused = refused.is_some();
+        if let Some(logged) = self.mesh.log.get_mut(&change.id) {
+            // Another authority refused it once.
+            logged.refused = None;
+        }
         self.mesh.log.note(Logged {
             change: change.clone(),
             from: (!from_above).then(|| from.clone()),

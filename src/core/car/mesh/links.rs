@@ -100,6 +100,7 @@ impl Car {
 
     fn give_up_dead(&mut self, now: MonoTime) {
         let mut over = Vec::new();
+        let mut stirred = false;
         for (device, peer) in &mut self.mesh.peers {
             peer.lose_patience(now);
             match &peer.link {
@@ -110,8 +111,10 @@ impl Car {
                 }
                 _ => continue,
             }
+            stirred = true;
             over.push(device.clone());
         }
+        self.mesh.stirred |= stirred;
         for peer in over {
             self.outputs.push_back(Output::Mesh(MeshCommand::Close { peer }));
         }
@@ -166,8 +169,8 @@ impl Car {
         wanted.extend(self.mesh.upstream().cloned());
         if self.mesh.obeys != Obeys::Server {
             // Who is there and belongs to another component is the way to it.
-            let reached = self.reached();
-            let mut beyond: Vec<&Rank> = candidates.values().filter(|rank| !reached.contains(&rank.device)).collect();
+            let mut beyond: Vec<&Rank> =
+                candidates.values().filter(|rank| !self.mesh.reached.contains(&rank.device)).collect();
             beyond.sort_unstable_by(|a, b| b.cmp(a));
             wanted.extend(beyond.iter().filter(|rank| gone(&rank.device)).map(|rank| rank.device.clone()));
             wanted.extend(beyond.iter().find(|rank| !gone(&rank.device)).map(|rank| rank.device.clone()));

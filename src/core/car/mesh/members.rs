@@ -27,7 +27,8 @@ impl Car {
             }
             self.tell_peer(&device, PeerMessage::Members(list));
         }
-        self.tiers.handle_mesh(self.reached().len() >= self.mesh.settings.group_size_min.max(2), now);
+        self.mesh.reached = self.reached();
+        self.tiers.handle_mesh(self.mesh.reached.len() >= self.mesh.settings.group_size_min.max(2), now);
     }
 
     pub(super) fn members_due(&self) -> Option<MonoTime> {
@@ -68,7 +69,7 @@ impl Car {
     }
 
     /// All who can be reached now, this car among them.
-    pub(super) fn reached(&self) -> BTreeSet<DeviceId> {
+    fn reached(&self) -> BTreeSet<DeviceId> {
         let mut reached: BTreeSet<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
         let by_server = (self.mesh.obeys == Obeys::Server).then_some(&self.members).into_iter().flatten();
         let beyond = self.branches().flat_map(|(_, live)| &live.members).chain(by_server);
@@ -105,9 +106,8 @@ impl Car {
             }
         }
         if !self.is_joined_to_server() {
-            let reached = self.reached();
             for member in shown.values_mut() {
-                member.online = reached.iter().any(|device| device.as_str() == member.device);
+                member.online = self.mesh.reached.iter().any(|device| device.as_str() == member.device);
             }
         }
         if self.members.is_empty() || !self.is_joined_to_server() {

@@ -16,7 +16,7 @@ use super::Car;
 use crate::core::changes::Change;
 use crate::core::clock::MonoTime;
 use crate::core::id::{ConvoyId, DeviceId};
-use crate::core::io::Output;
+use crate::core::io::{Input, Output, ServerEvent};
 use crate::core::mesh::{LanCommand, LanEvent, MeshCommand, MeshEvent, MeshSettings, PeerMessage};
 use authority::{Leading, Sources};
 use digest::ListDigest;
@@ -55,6 +55,10 @@ pub(super) struct Mesh {
     log: Log,
     sync: Sync,
     list_digest: ListDigest,
+    /// All who can be reached, this car among them.
+    reached: BTreeSet<DeviceId>,
+    /// Something happened after which links and members have to be looked at again.
+    stirred: bool,
 }
 
 impl Mesh {
@@ -74,6 +78,8 @@ impl Mesh {
             log: Log::default(),
             sync: Sync::default(),
             list_digest: ListDigest::default(),
+            reached: BTreeSet::new(),
+            stirred: true,
         }
     }
 
@@ -152,6 +158,17 @@ impl Car {
         }
     }
 
+    /// Notes what may change links and members; beats look after that themselves.
+    pub(super) fn stir(&mut self, input: &Input) {
+        let is_quiet = match input {
+            Input::Mesh(MeshEvent::Message { message, .. }) => matches!(**message, PeerMessage::Beat(_)),
+            Input::Server(ServerEvent::Probed { .. } | ServerEvent::Alive { .. }) => true,
+            Input::Server(_) | Input::Mesh(_) | Input::Lan(_) | Input::Stored(_) | Input::Command { .. } => false,
+            _ => true,
+        };
+        self.mesh.stirred |= !is_quiet;
+    }
+
     /// Whether the mesh's word counts, and not (yet) the server's.
     pub(super) fn obeys_mesh(&self) -> bool {
         matches!(self.mesh.obeys, Obeys::Neighbour(_)) || self.leads_others()
@@ -178,9 +195,15 @@ impl Car {
         if !self.meshes() {
             return;
         }
-        self.tend_links(now);
+        let is_due = |due: Option<MonoTime>| due.is_some_and(|due| now >= due);
+        let stirred = std::mem::take(&mut self.mesh.stirred);
+        if stirred || is_due(self.links_due()) {
+            self.tend_links(now);
+        }
         self.tend_authority(now);
-        self.tend_members(now);
+        if stirred || self.mesh.stirred || is_due(self.members_due()) {
+            self.tend_members(now);
+        }
         self.tend_beats(now);
         self.tend_sync(now);
     }

@@ -134,7 +134,10 @@ pub(super) struct Live {
     pub(super) hurried: MonoTime,
     /// It hears us no more.
     pub(super) deaf: bool,
+    /// Of its monotonic clock, taken for the reference's.
     pub(super) estimator: Estimator,
+    /// The rate of convoy time by its clock, smoothed.
+    pub(super) its_rate: Option<f64>,
 }
 
 impl Live {
@@ -158,6 +161,7 @@ impl Live {
             hurried: now,
             deaf: false,
             estimator: Estimator::default(),
+            its_rate: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::Obeys;
 use crate::core::car::{Car, TimeBase};
 use crate::core::changes::{Action, ChangeId, Verdict, Versions};
-use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::clock::MonoTime;
 use crate::core::convoy::Snapshot;
 use crate::core::id::DeviceId;
 use crate::core::mesh::PeerMessage;
@@ -16,6 +16,8 @@ pub(super) const SAME_TIME_US: i64 = 500_000;
 const DIFFERS_US: i64 = 1_000_000;
 /// and again after so long.
 const AGAIN_US: i64 = 1_000_000;
+/// While the two have not agreed yet, after so long.
+const SOON_US: i64 = 400_000;
 /// Two that hear the server themselves compare notes after so long.
 const EQUALS_US: i64 = 5_000_000;
 /// Changes given or asked for at once; more are had by the whole state.
@@ -85,7 +87,7 @@ impl Car {
         let (patience_us, again_us) = match self.mesh.obeys {
             Obeys::Server => (EQUALS_US, EQUALS_US),
             _ if sync.agreed => (DIFFERS_US, AGAIN_US),
-            _ => (0, AGAIN_US),
+            _ => (0, SOON_US),
         };
         Some((differs + patience_us).max(sync.asked.map_or(differs, |asked| asked + again_us)))
     }
@@ -96,13 +98,10 @@ impl Car {
         match &self.mesh.obeys {
             Obeys::Myself => None,
             Obeys::Neighbour(peer) => {
-                let (map, _) = self.mesh.live_with(peer)?.beat.as_ref()?.clock?;
-                let error_us = self.mesh.live_with(peer)?.estimator.estimate().map(|estimate| {
-                    let at = estimate.map.mono0;
-                    (estimate.map.convoy(at) - self.convoy_now(at)).abs()
-                });
-                let same = self.base == TimeBase::Convoy && error_us.is_some_and(|us| us <= SAME_TIME_US);
-                (same && map.convoy0 >= ConvoyTime(0)).then(|| peer.clone())
+                let estimate = self.mesh.live_with(peer)?.convoy_time()?;
+                let at = estimate.map.mono0;
+                let error_us = (estimate.map.convoy(at) - self.convoy_now(at)).abs();
+                (self.base == TimeBase::Convoy && error_us <= SAME_TIME_US).then(|| peer.clone())
             }
             Obeys::Server => {
                 let others = self.mesh.live().filter(|(device, live)| {
@@ -175,6 +174,14 @@ impl Car {
         }
         self.mesh.sync.whole = false;
         self.take_over(snapshot, now);
+    }
+
+    /// A state was taken over: who follows is not left to find out.
+    pub(in crate::core::car) fn pass_state_on(&mut self) {
+        let followers: Vec<DeviceId> = self.followers().map(|(device, _)| device.clone()).collect();
+        if !followers.is_empty() {
+            self.tell_peers(followers, PeerMessage::State(Box::new(self.state.clone())));
+        }
     }
 
     /// On top of a state that was taken over: the changes of late that it lacks, whoever made them.
