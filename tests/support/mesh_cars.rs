@@ -12,19 +12,30 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Longer than anything takes on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where signals go. Cars that are not in it get none.
 #[derive(Clone, Default)]
-pub(crate) struct Ether(Arc<Mutex<BTreeMap<DeviceId, Arc<MeshLinks>>>>);
+pub(crate) struct Ether {
+    cars: Arc<Mutex<BTreeMap<DeviceId, Arc<MeshLinks>>>>,
+    /// How long a signal takes.
+    delay: Duration,
+}
 
 impl Ether {
-    fn carry(&self, from: &DeviceId, to: &DeviceId, signal: Signal) {
-        if let Some(links) = self.0.lock().unwrap().get(to) {
-            links.send(MeshCommand::Signal { from: from.clone(), signal });
+    pub(crate) fn slow(delay: Duration) -> Self {
+        Self { delay, ..Self::default() }
+    }
+
+    async fn carry(self, from: DeviceId, to: DeviceId, signal: Signal) {
+        if !self.delay.is_zero() {
+            sleep(self.delay).await;
+        }
+        if let Some(links) = self.cars.lock().unwrap().get(&to) {
+            links.send(MeshCommand::Signal { from, signal });
         }
     }
 }
@@ -51,13 +62,16 @@ impl Car {
         let (sender, mut all) = mpsc::channel(1_024);
         let config = Config { certificate_file: folder.join(format!("mesh-{n}.pem")), ice };
         let links = Arc::new(MeshLinks::start(&config, Arc::new(MonotonicClock), sender).unwrap());
-        ether.0.lock().unwrap().insert(device.clone(), links.clone());
+        ether.cars.lock().unwrap().insert(device.clone(), links.clone());
         let (seen, events) = mpsc::channel(1_024);
         let (own, own_ether) = (device.clone(), ether.clone());
         tokio::spawn(async move {
             while let Some(event) = all.recv().await {
                 match event {
-                    MeshEvent::Signal { to, signal } if filter(&signal) => own_ether.carry(&own, &to, signal),
+                    MeshEvent::Signal { to, signal } if filter(&signal) => {
+                        // Not awaited: signals may overtake each other, as on the road.
+                        tokio::spawn(own_ether.clone().carry(own.clone(), to, signal));
+                    }
                     event => {
                         if seen.send(event).await.is_err() {
                             return;
@@ -119,7 +133,7 @@ impl Car {
     /// Ends as a daemon does that is told to.
     pub(crate) async fn close(self) {
         let Self { device, links, events, ether } = self;
-        ether.0.lock().unwrap().remove(&device);
+        ether.cars.lock().unwrap().remove(&device);
         drop(events);
         Arc::into_inner(links).expect("only one handle").close().await;
     }

@@ -118,6 +118,19 @@ async fn signals_in_any_order_and_twice_make_one_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signals_that_take_long_make_a_link_as_soon_as_they_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let ether = Ether::slow(Duration::from_secs(2));
+    let (mut a, mut b) = (Car::start(1, folder.path(), &ether), Car::start(2, folder.path(), &ether));
+    let begun = std::time::Instant::now();
+    a.connect(&b.device, 1);
+    a.up(&b.device).await;
+    b.up(&a.device).await;
+    println!("with signals that take 2 s: up in {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signals_that_make_no_sense_end_the_attempt_at_most() {
     let folder = tempfile::tempdir().unwrap();
     let (mut a, mut b) = pair(folder.path()).await;

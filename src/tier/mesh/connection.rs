@@ -16,6 +16,8 @@ use webrtc::peer_connection::{
 
 /// Time between two connectivity checks; the crate's own 200 ms make a link slow to come up.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// Checks of one path before it is given up: 5 s, as a network that has just come up may lose the first.
+const CHECKS_MAX: u16 = 100;
 /// Beats show that a link lives, so ICE may take its time: more of it would be most of a calm link's traffic.
 const ICE_KEEPALIVE: Duration = Duration::from_secs(12);
 const ICE_DISCONNECTED: Duration = Duration::from_secs(25);
@@ -117,7 +119,7 @@ impl Maker {
 fn settings() -> SettingEngine {
     SettingEngineBuilder::new()
         .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
-        .with_ice_connection_attempts(Some(CHECK_INTERVAL), None)
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS_MAX))
         .with_host_acceptance_min_wait(Some(Duration::ZERO))
         .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))

@@ -9,6 +9,7 @@ use crate::core::id::DeviceId;
 use crate::core::mesh::{HOPS_MAX, Hello, PeerMessage, SignedSignal};
 use crate::core::playlist::{ENTRIES_MAX, Track};
 use crate::core::status::Member;
+use crate::wire::server::track::cut;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -20,9 +21,9 @@ const WANTED_MAX: usize = 4_096;
 const MEMBERS_MAX: usize = 1_024;
 /// Anchors of one timeline.
 const ANCHORS_MAX: usize = 64;
-/// Longest name of a person or a car, in bytes.
+/// Longest name of a person or a car, and longest id of either, in bytes; of a longer name the rest is cut.
 const NAME_BYTES_MAX: usize = 256;
-/// Longest reason of a verdict, in bytes.
+/// Longest reason of a verdict, in bytes; the rest is cut.
 const REASON_BYTES_MAX: usize = 1_024;
 
 /// The types of message.
@@ -225,7 +226,7 @@ pub fn decode(bytes: &[u8]) -> Result<PeerMessage, FrameError> {
         Kind::Playlist => changed(bytes, Edit::action),
         Kind::Control => changed(bytes, Control::action),
         Kind::SyncState => Ok(PeerMessage::State(checked_state(data::<StateIn>(bytes)?.snapshot)?)),
-        Kind::Hello => checked_hello(data(bytes)?).map(PeerMessage::Hello),
+        Kind::Hello => Ok(PeerMessage::Hello(named(data(bytes)?))),
         Kind::Versions => checked_versions(data(bytes)?).map(PeerMessage::Versions),
         Kind::Want => {
             let Wanted { changes } = data(bytes)?;
@@ -233,7 +234,7 @@ pub fn decode(bytes: &[u8]) -> Result<PeerMessage, FrameError> {
             Ok(PeerMessage::Want(changes))
         }
         Kind::Members => checked_members(data::<Present>(bytes)?.members).map(PeerMessage::Members),
-        Kind::Verdict => checked_verdict(data(bytes)?),
+        Kind::Verdict => data(bytes).map(judged),
         Kind::Signal => {
             let Relayed { signal, hops } = data(bytes)?;
             at_most("hops", hops, HOPS_MAX)?;
@@ -257,9 +258,8 @@ fn changed<'a, T: Deserialize<'a>>(
     Ok(PeerMessage::Change { change: Box::new(change), hops })
 }
 
-fn checked_hello(hello: Hello) -> Result<Hello, FrameError> {
-    at_most("bytes of a name", hello.name.len(), NAME_BYTES_MAX)?;
-    Ok(hello)
+fn named(hello: Hello) -> Hello {
+    Hello { name: cut(&hello.name, NAME_BYTES_MAX).to_owned(), ..hello }
 }
 
 fn checked_versions(versions: Versions) -> Result<Versions, FrameError> {
@@ -294,16 +294,18 @@ fn check_stamp(stamp: &Stamp) -> Result<(), FrameError> {
     exact("a change's time", stamp.hlc.time_us).map(drop)
 }
 
-fn checked_members(members: Vec<Member>) -> Result<Vec<Member>, FrameError> {
+fn checked_members(mut members: Vec<Member>) -> Result<Vec<Member>, FrameError> {
     at_most("members", members.len(), MEMBERS_MAX)?;
-    let longest = members.iter().flat_map(|m| [m.device.len(), m.user.len(), m.name.len()]).max();
-    at_most("bytes of a name", longest.unwrap_or(0), NAME_BYTES_MAX)?;
+    for member in &mut members {
+        at_most("bytes of an id", member.device.len().max(member.user.len()), NAME_BYTES_MAX)?;
+        member.name = cut(&member.name, NAME_BYTES_MAX).to_owned();
+    }
     Ok(members)
 }
 
-fn checked_verdict(Judged { change, verdict }: Judged) -> Result<PeerMessage, FrameError> {
-    if let Verdict::Superseded { reason } | Verdict::Refused { reason } = &verdict {
-        at_most("bytes of a reason", reason.len(), REASON_BYTES_MAX)?;
+fn judged(Judged { change, mut verdict }: Judged) -> PeerMessage {
+    if let Verdict::Superseded { reason } | Verdict::Refused { reason } = &mut verdict {
+        *reason = cut(reason, REASON_BYTES_MAX).to_owned();
     }
-    Ok(PeerMessage::Verdict { change, verdict })
+    PeerMessage::Verdict { change, verdict }
 }
