@@ -1,4 +1,5 @@
-//! Candidates for today's backend, which drops what is more than 50 in 5 s: they leave a little slower, and none is lost.
+//! Candidates for today's backend, which drops what is more than 50 in 5 s: they leave a little slower, and none is
+//! lost.
 
 use crate::core::clock::MonoTime;
 use crate::core::mesh::SignedSignal;
