@@ -98,7 +98,7 @@ async fn todays_backend_carries_a_signal_to_all_in_the_session_and_the_signature
 
 #[tokio::test]
 async fn more_candidates_than_the_backend_takes_at_once_all_arrive_in_order_and_hold_up_no_offer() {
-    const CANDIDATES: usize = 95;
+    const CANDIDATES: usize = 60;
     let mut node = Node::start("backend.js", &json!({})).await;
     let (ann, mut ben) = (at_backend(&node, "ann").await, at_backend(&node, "ben").await);
     let begun = Instant::now();
