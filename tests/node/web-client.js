@@ -2,7 +2,7 @@
 //
 //   node web-client.js {"url": u, "sessionId": s, "groupId": g, "userId": u, "token": t, "clockAheadMs": 0}
 //
-// Standard input, one JSON object a line: {"do": "takeControl" | "releaseControl" | "play" | "pause" | "playNext" | "playPrevious"},
+// Standard input, one JSON object a line: {"do": "takeControl" | "releaseControl" | "play" | "pause" | "playNext" | "playPrevious" | "call"},
 // {"do": "seekTo", "position": s}, {"do": "loadAndPlay", "id": track}, {"do": "writePlaylist", "playlist": [...]}, {"do": "state"}.
 // Standard output: an answer to "state" only, {"state": {...}} with the player as it is now and all that was heard so far.
 'use strict';
@@ -42,6 +42,7 @@ const SYNC_INTERVAL_MS = 5000;
 
 const player = new Player();
 const heard = [];
+const applied = [];
 let playlist = [];
 let isController = false;
 let syncTimer = null;
@@ -127,6 +128,13 @@ socket.on('music-change-track', asListener((data) => {
   if (data.autoPlay) player.play(data.position || 0);
 }));
 
+// Its calls: what a browser would take for a description (it has a type) or a candidate (it has a place), and apply.
+socket.on('webrtc-offer', ({ offer }) => { if (offer?.type) applied.push(offer); });
+socket.on('webrtc-answer', ({ answer }) => { if (answer?.type) applied.push(answer); });
+socket.on('webrtc-candidate', ({ candidate }) => {
+  if (candidate?.sdpMid != null || candidate?.sdpMLineIndex != null) applied.push(candidate);
+});
+
 socket.onAny((event, data) => {
   heard.push({ event, data, atMs: Date.now() });
   followOwnPlayer();
@@ -178,9 +186,13 @@ const commands = {
     playlist = command.playlist;
     emit('playlist-update', { playlist });
   },
+  call: () => {
+    emit('webrtc-offer', { offer: { type: 'offer', sdp: 'v=0' }, userId });
+    emit('webrtc-candidate', { candidate: { candidate: 'candidate:1', sdpMid: '0' }, userId });
+  },
   state: () => process.stdout.write(`${JSON.stringify({
     state: {
-      connected: socket.connected, isController, playlist, heard,
+      connected: socket.connected, isController, playlist, heard, applied,
       track: player.track?.id ?? null, playing: player.playing, position: player.position,
     },
   })}\n`),

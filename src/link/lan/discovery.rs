@@ -62,6 +62,13 @@ impl Discovery {
         }
     }
 
+    /// Says good-bye, and waits until it is said.
+    pub(super) async fn close(self) {
+        if let Ok(said) = self.daemon.shutdown() {
+            let _ = said.recv_async().await;
+        }
+    }
+
     fn here(&self, service: &ResolvedService) -> Option<Sighting> {
         let said = |key| service.get_property_val_str(key);
         if said(TXT_TAG)? != self.tag || said(TXT_VERSION)? != VERSION.to_string() {

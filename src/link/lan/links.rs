@@ -146,9 +146,13 @@ impl Links {
             }
             self.do_due().await;
         }
-        self.presence = None;
         self.leave_all().await;
-        let farewell = async { while self.carriers.join_next().await.is_some() {} };
+        let farewell = async {
+            while self.carriers.join_next().await.is_some() {}
+            if let Some(presence) = self.presence.take() {
+                presence.discovery.close().await;
+            }
+        };
         let _ = timeout(FAREWELL, farewell).await;
     }
 
@@ -325,16 +329,14 @@ impl Links {
     }
 
     fn send(&mut self, signed: SignedSignal) {
-        let Some(connected) = self.connected.get(&signed.to) else {
+        let Some(connected) = self.connected.get_mut(&signed.to) else {
             tracing::trace!("a signal for a device that is not on the network; dropped");
             return;
         };
         if connected.outbox.try_send(signed).is_err() {
-            // Its connection ends with its last signal, and another follows.
             tracing::debug!("a member takes in less than it is told; its connection begins anew");
-            let (closed, _) = mpsc::channel(1);
-            let number = connected.number;
-            self.connected.values_mut().filter(|other| other.number == number).for_each(|c| c.outbox = closed.clone());
+            // Without its outbox the connection ends.
+            connected.outbox = mpsc::channel(1).0;
         }
     }
 

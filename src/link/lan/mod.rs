@@ -1,8 +1,8 @@
 //! Members on the same network, found without any server, for the signals that links between cars begin with.
 //!
-//! `discovery` finds and announces; `links` owns all connections, dials whom it found (`known`) and hears who dials; `greet`
-//! has both sides prove that they know the convoy's `secret`; `carry` carries over a connection; `gate` bounds what
-//! strangers can cost.
+//! `discovery` finds and announces; `links` owns all connections, dials whom it found (`known`) and hears who dials;
+//! `greet` has both sides prove that they know the convoy's `secret`; `carry` carries over a connection; `gate` bounds
+//! what strangers can cost.
 
 mod carry;
 mod discovery;

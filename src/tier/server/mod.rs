@@ -2,8 +2,8 @@
 //!
 //! One task owns it: `link` attempts without end; `handshake` makes a connection (`dial` opens and `watched` watches a
 //! stream, over which `connection` has rust_socketio speak Socket.IO); `session` carries over it and watches its life
-//! (`requests`, `pace`); `tokens`, `token`, `refresh` and `http` show the server who we are. Nothing of a connection outlives
-//! its `session`: dropping it closes the socket.
+//! (`requests`, `pace`); `tokens`, `token`, `refresh` and `http` show the server who we are. Nothing of a connection
+//! outlives its `session`: dropping it closes the socket.
 
 mod address;
 mod backoff;
