@@ -21,6 +21,8 @@ const SETTLE_POLLS_MAX: usize = 25;
 const TIER_POLL: Duration = Duration::from_millis(50);
 /// So long a car may take to see that its tier has changed.
 const TIER_S_MAX: f64 = 6.0;
+/// What a card played last before the power goes is not in its record yet.
+const RECORD_S: f64 = 0.5;
 /// So long a car that gets its power back may be silent.
 const REVIVE_S_MAX: f64 = 5.0;
 /// The control that is given at the moment of a cut.
@@ -182,7 +184,8 @@ impl Account {
         let meant = |car: &Car| number.map_or(Some(car.number) != leader, |number| car.number == number);
         if let Some(car) = convoy.cars.iter_mut().rfind(|car| car.is_on() && meant(car)) {
             self.last = format!("{} lost its power", car.name);
-            self.absences.push((car.number, Span { from_s: now_s(), to_s: f64::INFINITY }));
+            let from_s = now_s() - RECORD_S;
+            self.absences.push((car.number, Span { from_s, to_s: f64::INFINITY }));
             car.kill().await?;
         }
         Ok(())

@@ -57,9 +57,12 @@ impl Run {
         let comparison = Comparison::new();
         let mut offsets_ms = Vec::new();
         for (at, a) in self.records.iter().enumerate() {
-            for b in self.records.iter().skip(at + 1) {
-                let offsets_s = comparison.offsets_s(a, b, self.music)?;
-                offsets_ms.extend(offsets_s.iter().map(|offset_s| offset_s.abs() * 1e3));
+            for (other, b) in self.records.iter().enumerate().skip(at + 1) {
+                let both_on = self.music.without(self.off(at));
+                for span in both_on.iter().flat_map(|span| span.without(self.off(other))) {
+                    let offsets_s = comparison.offsets_s(a, b, span)?;
+                    offsets_ms.extend(offsets_s.iter().map(|offset_s| offset_s.abs() * 1e3));
+                }
             }
         }
         offsets_ms.sort_by(f64::total_cmp);
@@ -87,13 +90,18 @@ impl Run {
         })
     }
 
+    /// When a car was off.
+    fn off(&self, car: usize) -> &[Span] {
+        self.absences.get(car).map_or(&[], Vec::as_slice)
+    }
+
     /// All cars together.
     fn unwanted_silence_s(&self) -> f64 {
         let silent: Vec<Vec<Span>> = self.records.iter().map(|record| silences(record, self.music)).collect();
         let mut total_s = 0.0;
         for (car, runs) in silent.iter().enumerate() {
-            let off = self.absences.get(car).map_or(&[][..], Vec::as_slice);
-            let unasked = runs.iter().flat_map(|run| run.without(&self.pauses)).flat_map(|run| run.without(off));
+            let unasked = runs.iter().flat_map(|run| run.without(&self.pauses));
+            let unasked = unasked.flat_map(|run| run.without(self.off(car)));
             for run in unasked {
                 let others = silent.iter().enumerate().filter(|(other, _)| *other != car);
                 let mut left = vec![run];

@@ -23,8 +23,9 @@ const STEP_S: f64 = 2.0;
 const LAST_CONTROL_S: f64 = 3.0;
 const TIME_MAX_S: f64 = 86_400.0;
 
-pub const VERBS: &str = "play, pause, next, previous, seek SECONDS, take, kill [CAR], revive, stop-server, start-server, \
-                         cut-internet [CAR], cut-lan [CAR], mend-internet [CAR], mend-lan [CAR], restore";
+pub const VERBS: &str = "play, pause, next, previous, seek SECONDS, take, kill [CAR], revive, stop-server, \
+                         start-server, cut-internet [CAR], cut-lan [CAR], mend-internet [CAR], mend-lan [CAR], \
+                         restore";
 
 /// What is to be done when, in seconds from the first sound.
 #[derive(Debug, Default, PartialEq)]

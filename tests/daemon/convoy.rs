@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 /// Between two cars, as their APIs tell it.
 const APART_US_MAX: i64 = 50_000;
 
+/// A car that has nothing but the server.
 async fn member(server: &Server, user: &str) -> (Daemon, Client) {
     let token = server.token(user, "alps");
     let mut car = Daemon::new("");
     let settings = format!(
-        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[server]\nurl = {:?}\ntoken_file = \"{}\"\n",
+        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[mesh]\nenabled = false\n[server]\nurl = {:?}\ntoken_file = \"{}\"\n",
         server.url(),
         car.path("token").display()
     );

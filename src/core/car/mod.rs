@@ -1,8 +1,10 @@
 //! One car: takes in what happens, keeps the convoy's state, and says what to do. Everything a car decides, it decides
 //! here.
 
+mod authorship;
 mod backend;
 mod commands;
+mod memory;
 mod mesh;
 mod own;
 mod pace;
@@ -138,10 +140,6 @@ const PROBE_US: i64 = 500_000;
 const PROBES_FAST: usize = 12;
 /// A server that would not have us is asked again after so long, then after twice as long, up to four times.
 const REJOIN_US: i64 = 10_000_000;
-/// State is kept so long after it changed, at the latest,
-const REMEMBER_SOON_US: i64 = 1_000_000;
-/// and so often while music plays, so that it resumes near where it was.
-const REMEMBER_PLAYING_US: i64 = 15_000_000;
 const WAITING_MAX: usize = 64;
 /// How much quieter the music is while someone speaks (-15 dB).
 const DUCK_GAIN: f64 = 0.178;
@@ -284,13 +282,10 @@ impl Car {
             TimeBase::Awaited { until } => Some(until),
             _ => None,
         };
-        let remember = self.dirty_since.map(|since| since + REMEMBER_SOON_US);
-        let remember_playing = self.is_playing_planned().then_some(self.remembered + REMEMBER_PLAYING_US);
         [
             probe,
             awaited,
-            remember,
-            remember_playing,
+            self.remember_timeout(),
             self.own.poll_timeout(),
             self.tiers.poll_timeout(),
             self.next_roll(),
@@ -388,24 +383,5 @@ impl Car {
     fn say_volume(&mut self) {
         let level = if self.ducked { self.volume * DUCK_GAIN } else { self.volume };
         self.outputs.push_back(Output::Audio(AudioCommand::Volume(level)));
-    }
-
-    /// Marks the state as worth keeping.
-    fn touch(&mut self, now: MonoTime) {
-        self.dirty_since.get_or_insert(now);
-    }
-
-    fn remember_when_due(&mut self, now: MonoTime) {
-        let changed = self.dirty_since.is_some_and(|since| now - since >= REMEMBER_SOON_US);
-        let playing = self.is_playing_planned() && now - self.remembered >= REMEMBER_PLAYING_US;
-        if changed || playing {
-            self.remember(now);
-        }
-    }
-
-    fn remember(&mut self, now: MonoTime) {
-        self.outputs.push_back(Output::Remember(Box::new(self.saved(now))));
-        self.dirty_since = None;
-        self.remembered = now;
     }
 }

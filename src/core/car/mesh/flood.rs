@@ -18,11 +18,11 @@ const IN_FLIGHT_MAX: usize = 32;
 
 impl Car {
     /// An own change counts here, and goes out over every live link.
-    pub(in crate::core::car) fn publish(&mut self, change: &Change, now: MonoTime) {
+    pub(in crate::core::car) fn publish(&mut self, change: &Change) {
         if !self.meshes() {
             return;
         }
-        let server = AtServer::Unknown { due: now };
+        let server = AtServer::Queued;
         self.mesh.log.note(Logged { change: change.clone(), from: None, refused: None, server });
         let to: Vec<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
         self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops: 0 });
@@ -191,27 +191,34 @@ impl Car {
     pub(in crate::core::car) fn note_server_state(&mut self, versions: &crate::core::changes::Versions, now: MonoTime) {
         self.mesh.log.revise_server(|logged| match logged.server {
             _ if versions.knows(&logged.change.id) => AtServer::Known,
+            AtServer::Queued => AtServer::Queued,
             _ => AtServer::Unknown { due: now },
         });
     }
 
-    /// Gives the server what it lacks, own and others' alike, in the order in which it came.
+    /// An own change has left the car's queue; if another than the server settled it, the server is still to have it.
+    pub(in crate::core::car) fn note_settled(&mut self, id: &ChangeId) {
+        if let Some(logged) = self.mesh.log.get_mut(id).filter(|logged| logged.server == AtServer::Queued) {
+            logged.server = AtServer::Unknown { due: MonoTime(i64::MIN) };
+        }
+    }
+
+    /// Gives the server what it lacks and the car's own queue does not send, in the order in which it came.
     pub(in crate::core::car) fn give_to_server(&mut self, now: MonoTime) {
         if !self.meshes() {
             return;
         }
         let room = IN_FLIGHT_MAX.saturating_sub(self.mesh.log.in_flight());
-        for change in self.mesh.log.give(room, now) {
-            if change.id.device == *self.me.device() {
-                self.own.note_sent(&change.id);
-            }
+        let own = &mut self.own;
+        for change in self.mesh.log.give(room, now, || own.may_send(now)) {
             self.outputs.push_back(Output::Server(ServerCommand::Change(Box::new(change))));
         }
     }
 
     pub(in crate::core::car) fn server_due(&self) -> Option<MonoTime> {
         let has_room = self.mesh.log.in_flight() < IN_FLIGHT_MAX;
-        self.mesh.log.server_due().filter(|_| has_room && self.meshes())
+        let due = self.mesh.log.server_due().filter(|_| has_room && self.meshes());
+        due.map(|due| self.own.held_until().map_or(due, |held| due.max(held)))
     }
 
     /// Own changes that no authority has answered for go to it again.

@@ -11,6 +11,8 @@ const LOG_MAX: usize = 4_096;
 /// How it stands with a change and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AtServer {
+    /// It is an own change in the car's queue, which sends it.
+    Queued,
     /// It is to be given it, not before then.
     Unknown {
         due: MonoTime,
@@ -97,8 +99,8 @@ impl Log {
         self.entries.values().filter_map(due).min()
     }
 
-    /// Takes out what is to be given to the server now, at most `room`, as it came.
-    pub(super) fn give(&mut self, room: usize, now: MonoTime) -> Vec<Change> {
+    /// Takes out what is to be given to the server now, at most `room` and while it `may` go out, as it came.
+    pub(super) fn give(&mut self, room: usize, now: MonoTime, mut may: impl FnMut() -> bool) -> Vec<Change> {
         let mut given = Vec::new();
         for id in &self.order {
             let Some(logged) = self.entries.get_mut(id).filter(|logged| logged.refused.is_none()) else { continue };
@@ -106,6 +108,9 @@ impl Log {
                 break;
             }
             if matches!(logged.server, AtServer::Unknown { due } if now >= due) {
+                if !may() {
+                    break;
+                }
                 logged.server = AtServer::Sent;
                 given.push(logged.change.clone());
             }

@@ -178,7 +178,8 @@ impl Car {
     pub(super) fn recall_log(&mut self, changes: impl Iterator<Item = Change>, now: MonoTime) {
         if self.mesh.settings.enabled {
             for change in changes {
-                let server = AtServer::Unknown { due: now };
+                let queued = self.own.holds(&change.id);
+                let server = if queued { AtServer::Queued } else { AtServer::Unknown { due: now } };
                 self.mesh.log.note(Logged { change, from: None, refused: None, server });
             }
         }
