@@ -5,6 +5,7 @@ use super::{Instant, SECOND};
 use crate::core::election::Choice;
 use crate::core::id::DeviceId;
 use crate::core::mesh::HOPS_MAX;
+use crate::core::status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everyone has found his place so long after the last link, connection or car came or went.
@@ -18,6 +19,14 @@ const APART_US: i64 = 2_000;
 const JUMP_US: i64 = 2_000;
 /// More messages than this in a drive's second and of one car are a storm.
 const MESSAGES_PER_SECOND: u64 = 400;
+
+/// Who decides for a car.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leader {
+    Server,
+    Car(usize),
+    Nobody,
+}
 
 /// Looks at a drive as it goes, and notes what is wrong.
 #[derive(Debug)]
@@ -229,6 +238,42 @@ impl World {
         (named.len() != 1 || named.contains(&None) || stray.is_some()).then(|| format!("{roots:?} (car: leader)"))
     }
 
+    /// Who decides for a car in the end.
+    #[must_use]
+    pub fn leader(&self, car: usize) -> Leader {
+        match self.root(car) {
+            None => Leader::Nobody,
+            Some(SERVER) => Leader::Server,
+            Some(car) => Leader::Car(car),
+        }
+    }
+
+    /// The car that may control playback, as `car` knows it.
+    #[must_use]
+    pub fn controller(&self, car: usize) -> Option<usize> {
+        let state = self.nodes.get(car)?.car.as_ref()?.state();
+        self.number_of(state.controller.as_ref()?)
+    }
+
+    /// What a car shows of itself.
+    #[must_use]
+    pub fn status(&self, car: usize) -> Option<Status> {
+        Some(self.nodes.get(car)?.car.as_ref()?.status(self.mono(car)))
+    }
+
+    /// The titles of the playlist, as `car` knows it.
+    #[must_use]
+    pub fn titles(&self, car: usize) -> Vec<String> {
+        let core = self.nodes.get(car).and_then(|node| node.car.as_ref());
+        core.into_iter().flat_map(|core| core.queue()).map(|(_, track)| track.title.clone()).collect()
+    }
+
+    /// How many links a car has.
+    #[must_use]
+    pub fn links(&self, car: usize) -> usize {
+        self.nodes.get(car).map_or(0, |node| node.ends.values().filter(|end| end.up).count())
+    }
+
     /// The car that decides for `car` in the end, or [`SERVER`].
     fn root(&self, car: usize) -> Option<usize> {
         let mut at = car;
@@ -249,7 +294,9 @@ impl World {
         }
         let state = |car: usize| self.nodes.get(car).and_then(|node| node.car.as_ref()).map(|core| core.state());
         let named: BTreeSet<Option<DeviceId>> = group.iter().map(|car| state(*car)?.controller.clone()).collect();
-        let led_by_member = group.iter().all(|car| self.root(*car) != Some(SERVER));
+        let hears_server =
+            |car: &usize| self.nodes.get(*car).is_some_and(|node| node.socket.connection.is_some() && !node.socket.cut);
+        let led_by_member = !group.iter().any(hears_server);
         let stranger = named
             .iter()
             .flatten()
