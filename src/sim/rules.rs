@@ -2,6 +2,7 @@
 
 use super::world::World;
 use super::{Instant, SECOND};
+use crate::core::car::Car;
 use crate::core::election::Choice;
 use crate::core::id::DeviceId;
 use crate::core::mesh::HOPS_MAX;
@@ -58,7 +59,7 @@ impl Rules {
         }
     }
 
-    fn say(&mut self, world: &mut World, what: String) {
+    fn say(&mut self, world: &mut World, what: &str) {
         world.note(|| Some(format!("WRONG: {what}")));
         if self.wrong.len() < WRONG_MAX {
             self.wrong.push(format!("{:.3} s: {what}", world.now as f64 / 1e6));
@@ -80,15 +81,15 @@ impl Rules {
         self.apart_since = since(self.apart_since, apart.is_some(), world.now);
         if late(self.leaders_since, world, SETTLED_US) {
             self.leaders_since = None;
-            self.say(world, format!("no agreement on who leads: {}", leaders.unwrap_or_default()));
+            self.say(world, &format!("no agreement on who leads: {}", leaders.unwrap_or_default()));
         }
         if late(self.controllers_since, world, SETTLED_US) {
             self.controllers_since = None;
-            self.say(world, format!("no agreement on who controls: {}", controllers.unwrap_or_default()));
+            self.say(world, &format!("no agreement on who controls: {}", controllers.unwrap_or_default()));
         }
         if late(self.apart_since, world, 3 * SECOND) {
             self.apart_since = None;
-            self.say(world, format!("clocks are apart: {}", apart.unwrap_or_default()));
+            self.say(world, &format!("clocks are apart: {}", apart.unwrap_or_default()));
         }
         self.look_at_clocks(world);
         self.look_for_storms(world);
@@ -112,7 +113,7 @@ impl Rules {
         for (car, jump_us) in jumps {
             // A car that made up its own time, because it found nobody, takes over the convoy's.
             if self.has_server && jump_us.abs() < SECOND {
-                self.say(world, format!("{car}'s convoy time jumps by {jump_us} us"));
+                self.say(world, &format!("{car}'s convoy time jumps by {jump_us} us"));
             }
         }
     }
@@ -125,7 +126,7 @@ impl Rules {
         let per_second = world.sent - sent;
         self.sent = (world.now, world.sent);
         if per_second > MESSAGES_PER_SECOND * world.nodes.len() as u64 {
-            self.say(world, format!("{per_second} messages in a second"));
+            self.say(world, &format!("{per_second} messages in a second"));
         }
     }
 
@@ -179,7 +180,7 @@ impl World {
     fn components(&self) -> Vec<BTreeSet<usize>> {
         let running = |car: usize| self.nodes.get(car).is_some_and(|node| node.car.is_some());
         let by_server = |car: usize| {
-            self.nodes.get(car).is_some_and(|n| matches!(n.car.as_ref().map(|c| c.obeys()), Some(Choice::Server)))
+            self.nodes.get(car).is_some_and(|n| matches!(n.car.as_ref().map(Car::obeys), Some(Choice::Server)))
         };
         let mut left: BTreeSet<usize> = (0..self.nodes.len()).filter(|car| running(*car)).collect();
         let mut groups = Vec::new();
@@ -205,7 +206,7 @@ impl World {
         let is_zombie = |car: usize| {
             let Some(node) = self.nodes.get(car) else { return false };
             let by_link = node.ends.iter().any(|(peer, end)| end.up && !self.carries(car, *peer));
-            let by_server = matches!(node.car.as_ref().map(crate::core::car::Car::obeys), Some(Choice::Server));
+            let by_server = matches!(node.car.as_ref().map(Car::obeys), Some(Choice::Server));
             by_link || (by_server && node.socket.cut)
         };
         (0..self.nodes.len()).any(is_zombie)
@@ -265,7 +266,7 @@ impl World {
     #[must_use]
     pub fn titles(&self, car: usize) -> Vec<String> {
         let core = self.nodes.get(car).and_then(|node| node.car.as_ref());
-        core.into_iter().flat_map(|core| core.queue()).map(|(_, track)| track.title.clone()).collect()
+        core.into_iter().flat_map(Car::queue).map(|(_, track)| track.title.clone()).collect()
     }
 
     /// How many links a car has.
@@ -292,7 +293,7 @@ impl World {
         if group.len() < 2 {
             return None;
         }
-        let state = |car: usize| self.nodes.get(car).and_then(|node| node.car.as_ref()).map(|core| core.state());
+        let state = |car: usize| self.nodes.get(car).and_then(|node| node.car.as_ref()).map(Car::state);
         let named: BTreeSet<Option<DeviceId>> = group.iter().map(|car| state(*car)?.controller.clone()).collect();
         let hears_server =
             |car: &usize| self.nodes.get(*car).is_some_and(|node| node.socket.connection.is_some() && !node.socket.cut);
@@ -313,7 +314,8 @@ impl World {
             })
             .collect();
         let apart_us = times.values().max()? - times.values().min()?;
-        (apart_us > APART_US + 3 * self.lan.queue_us()).then(|| format!("{apart_us} us, {times:?}"))
+        (apart_us > APART_US + 3 * self.lan.queue_us().max(super::server::WAN_QUEUE_US as i64))
+            .then(|| format!("{apart_us} us, {times:?}"))
     }
 
     /// The entries whose addition was acknowledged, by change.

@@ -97,6 +97,7 @@ impl Car {
         let (before, digest) = (self.anchor_now(now), self.digest());
         let term = self.state.term.max(snapshot.term);
         self.state = Snapshot { term, ..snapshot };
+        self.forget_digest();
         self.recall_time();
         self.replay_log(now);
         self.replay_own(now);
@@ -162,6 +163,7 @@ impl Car {
     fn note_applied(&mut self, change: &Change, verdict: Verdict, before: Option<&Anchor>, now: MonoTime) -> Verdict {
         if matches!(verdict, Verdict::Applied | Verdict::Superseded { .. }) {
             self.state.term = self.state.term.max(change.term);
+            self.forget_digest();
         }
         if verdict == Verdict::Applied {
             self.touch(now);

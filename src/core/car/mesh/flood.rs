@@ -148,14 +148,14 @@ impl Car {
     }
 
     /// What an authority made of a change: it goes back the way that the change came.
-    pub(super) fn handle_verdict(&mut self, from: &DeviceId, id: &ChangeId, verdict: Verdict) {
+    pub(super) fn handle_verdict(&mut self, from: &DeviceId, id: &ChangeId, verdict: &Verdict) {
         if self.mesh.upstream() != Some(from) {
             return;
         }
         if id.device == *self.me.device() {
             self.settle(id, verdict.clone());
         }
-        self.note_verdict(id, &verdict);
+        self.note_verdict(id, verdict);
     }
 
     /// Notes what became of a change, and tells the neighbour that brought it.

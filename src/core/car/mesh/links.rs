@@ -34,7 +34,7 @@ impl Car {
             .filter_map(|device| self.mesh.peers.get(device))
             .filter(|peer| has_room && matches!(peer.link, Link::Down))
             .map(|peer| peer.retry);
-        let attempts = self.mesh.peers.values().filter_map(|peer| peer.timeout());
+        let attempts = self.mesh.peers.values().filter_map(Peer::timeout);
         let live = self.mesh.live().filter_map(|(_, live)| {
             let idle = live.idle.map(|since| since + self.mesh.settings.idle_us);
             [idle, live.dies()].into_iter().flatten().min()
@@ -166,7 +166,7 @@ impl Car {
         let candidates = self.candidates();
         let mut ranks: Vec<Rank> = candidates.values().cloned().collect();
         ranks.push(self.rank_of(self.me.device(), Some(self.me.user.clone())));
-        let gone = |device: &DeviceId| self.mesh.peers.get(device).is_some_and(|peer| peer.seems_gone());
+        let gone = |device: &DeviceId| self.mesh.peers.get(device).is_some_and(Peer::seems_gone);
         let mut wanted = hubs(&ranks, self.me.device(), gone);
         wanted.extend(self.mesh.upstream().cloned());
         if self.mesh.obeys != Obeys::Server {

@@ -213,6 +213,7 @@ impl Car {
         self.mesh.log.retain(|logged| !is_playback(&logged.change.action));
         self.state.timeline = Timeline::default();
         (self.state.controller, self.state.controlled) = (None, None);
+        self.forget_digest();
         self.mesh.sync.whole = true;
     }
 }
