@@ -4,16 +4,15 @@ use jamz::sim;
 
 /// Drives of one test, which share the machine's cores.
 const DRIVES: u64 = 250;
+const REPLAY: &str = "cargo run --no-default-features --features sim --example rehearse";
 
 fn rehearse(first: u64) {
     let mut failed = Vec::new();
     for seed in first..first + DRIVES {
         let report = sim::rehearse(seed, false);
         if !report.wrong.is_empty() {
-            failed.push(format!(
-                "seed {seed}: {}\n  look at it: cargo run --no-default-features --features sim --example rehearse -- --seed {seed}",
-                report.wrong.join("\n  ")
-            ));
+            let wrong = report.wrong.join("\n  ");
+            failed.push(format!("seed {seed}: {wrong}\n  look at it: {REPLAY} -- --seed {seed}"));
         }
     }
     assert!(failed.is_empty(), "{} of {DRIVES} drives failed\n{}", failed.len(), failed.join("\n"));

@@ -10,7 +10,7 @@ impl Chance {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,12 +20,12 @@ impl Chance {
 
     /// From nought up to `below`, which it never reaches.
     pub fn below(&mut self, below: usize) -> usize {
-        (self.next() % (below.max(1) as u64)) as usize
+        (self.draw() % (below.max(1) as u64)) as usize
     }
 
     /// From `least` to `most`, both possible.
     pub fn between(&mut self, least: i64, most: i64) -> i64 {
-        least + (self.next() % ((most - least).max(0) as u64 + 1)) as i64
+        least + (self.draw() % ((most - least).max(0) as u64 + 1)) as i64
     }
 
     /// True with this probability.
@@ -39,6 +39,6 @@ impl Chance {
     }
 
     fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -1,5 +1,5 @@
-//! How WebRTC makes and loses links, as far as the core can tell: signals go to and fro, then it takes a while, and both
-//! sides have to hear each other.
+//! How WebRTC makes and loses links, as far as the core can tell: signals go to and fro, then it takes a while, and
+//! both sides have to hear each other.
 
 use super::world::{Event, World};
 use super::{Instant, SECOND};

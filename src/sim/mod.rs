@@ -16,8 +16,9 @@ mod server;
 mod world;
 
 pub use chance::Chance;
-pub use drive::{Drive, Fault, Step, draw};
+pub use drive::{Button, Drive, Fault, Step, draw};
 pub use ride::{Report, rehearse, ride};
+pub use rules::Leader;
 pub use world::{Terms, World};
 
 /// An instant of the road's own time, in microseconds.

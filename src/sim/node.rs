@@ -64,7 +64,7 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new(number: usize, chance: &mut Chance) -> Option<Self> {
         // Device ids are as good as random, so that their order is another one than that of the users.
-        let secret: Vec<u8> = std::iter::repeat_with(|| (chance.next() & 0xff) as u8).take(32).collect();
+        let secret: Vec<u8> = std::iter::repeat_with(|| (chance.draw() & 0xff) as u8).take(32).collect();
         let key = DeviceKey::from_secret(secret.first_chunk()?).ok()?;
         let user = UserId::new(format!("user-{number}")).ok()?;
         Some(Self {

@@ -108,7 +108,7 @@ impl World {
     }
 
     fn a_track(&mut self) -> Option<Track> {
-        let number = self.chance.next() % 1_000_000;
+        let number = self.chance.draw() % 1_000_000;
         Some(Track {
             id: TrackId::new(format!("track-{number}")).ok()?,
             title: format!("Track {number}"),

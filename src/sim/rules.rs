@@ -2,9 +2,11 @@
 
 use super::world::World;
 use super::{Instant, SECOND};
+use crate::core::car::Car;
 use crate::core::election::Choice;
 use crate::core::id::DeviceId;
 use crate::core::mesh::HOPS_MAX;
+use crate::core::status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everyone has found his place so long after the last link, connection or car came or went.
@@ -18,6 +20,14 @@ const APART_US: i64 = 2_000;
 const JUMP_US: i64 = 2_000;
 /// More messages than this in a drive's second and of one car are a storm.
 const MESSAGES_PER_SECOND: u64 = 400;
+
+/// Who decides for a car.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leader {
+    Server,
+    Car(usize),
+    Nobody,
+}
 
 /// Looks at a drive as it goes, and notes what is wrong.
 #[derive(Debug)]
@@ -49,7 +59,7 @@ impl Rules {
         }
     }
 
-    fn say(&mut self, world: &mut World, what: String) {
+    fn say(&mut self, world: &mut World, what: &str) {
         world.note(|| Some(format!("WRONG: {what}")));
         if self.wrong.len() < WRONG_MAX {
             self.wrong.push(format!("{:.3} s: {what}", world.now as f64 / 1e6));
@@ -71,15 +81,15 @@ impl Rules {
         self.apart_since = since(self.apart_since, apart.is_some(), world.now);
         if late(self.leaders_since, world, SETTLED_US) {
             self.leaders_since = None;
-            self.say(world, format!("no agreement on who leads: {}", leaders.unwrap_or_default()));
+            self.say(world, &format!("no agreement on who leads: {}", leaders.unwrap_or_default()));
         }
         if late(self.controllers_since, world, SETTLED_US) {
             self.controllers_since = None;
-            self.say(world, format!("no agreement on who controls: {}", controllers.unwrap_or_default()));
+            self.say(world, &format!("no agreement on who controls: {}", controllers.unwrap_or_default()));
         }
         if late(self.apart_since, world, 3 * SECOND) {
             self.apart_since = None;
-            self.say(world, format!("clocks are apart: {}", apart.unwrap_or_default()));
+            self.say(world, &format!("clocks are apart: {}", apart.unwrap_or_default()));
         }
         self.look_at_clocks(world);
         self.look_for_storms(world);
@@ -103,7 +113,7 @@ impl Rules {
         for (car, jump_us) in jumps {
             // A car that made up its own time, because it found nobody, takes over the convoy's.
             if self.has_server && jump_us.abs() < SECOND {
-                self.say(world, format!("{car}'s convoy time jumps by {jump_us} us"));
+                self.say(world, &format!("{car}'s convoy time jumps by {jump_us} us"));
             }
         }
     }
@@ -116,7 +126,7 @@ impl Rules {
         let per_second = world.sent - sent;
         self.sent = (world.now, world.sent);
         if per_second > MESSAGES_PER_SECOND * world.nodes.len() as u64 {
-            self.say(world, format!("{per_second} messages in a second"));
+            self.say(world, &format!("{per_second} messages in a second"));
         }
     }
 
@@ -170,7 +180,7 @@ impl World {
     fn components(&self) -> Vec<BTreeSet<usize>> {
         let running = |car: usize| self.nodes.get(car).is_some_and(|node| node.car.is_some());
         let by_server = |car: usize| {
-            self.nodes.get(car).is_some_and(|n| matches!(n.car.as_ref().map(|c| c.obeys()), Some(Choice::Server)))
+            self.nodes.get(car).is_some_and(|n| matches!(n.car.as_ref().map(Car::obeys), Some(Choice::Server)))
         };
         let mut left: BTreeSet<usize> = (0..self.nodes.len()).filter(|car| running(*car)).collect();
         let mut groups = Vec::new();
@@ -196,7 +206,7 @@ impl World {
         let is_zombie = |car: usize| {
             let Some(node) = self.nodes.get(car) else { return false };
             let by_link = node.ends.iter().any(|(peer, end)| end.up && !self.carries(car, *peer));
-            let by_server = matches!(node.car.as_ref().map(crate::core::car::Car::obeys), Some(Choice::Server));
+            let by_server = matches!(node.car.as_ref().map(Car::obeys), Some(Choice::Server));
             by_link || (by_server && node.socket.cut)
         };
         (0..self.nodes.len()).any(is_zombie)
@@ -229,6 +239,42 @@ impl World {
         (named.len() != 1 || named.contains(&None) || stray.is_some()).then(|| format!("{roots:?} (car: leader)"))
     }
 
+    /// Who decides for a car in the end.
+    #[must_use]
+    pub fn leader(&self, car: usize) -> Leader {
+        match self.root(car) {
+            None => Leader::Nobody,
+            Some(SERVER) => Leader::Server,
+            Some(car) => Leader::Car(car),
+        }
+    }
+
+    /// The car that may control playback, as `car` knows it.
+    #[must_use]
+    pub fn controller(&self, car: usize) -> Option<usize> {
+        let state = self.nodes.get(car)?.car.as_ref()?.state();
+        self.number_of(state.controller.as_ref()?)
+    }
+
+    /// What a car shows of itself.
+    #[must_use]
+    pub fn status(&self, car: usize) -> Option<Status> {
+        Some(self.nodes.get(car)?.car.as_ref()?.status(self.mono(car)))
+    }
+
+    /// The titles of the playlist, as `car` knows it.
+    #[must_use]
+    pub fn titles(&self, car: usize) -> Vec<String> {
+        let core = self.nodes.get(car).and_then(|node| node.car.as_ref());
+        core.into_iter().flat_map(Car::queue).map(|(_, track)| track.title.clone()).collect()
+    }
+
+    /// How many links a car has.
+    #[must_use]
+    pub fn links(&self, car: usize) -> usize {
+        self.nodes.get(car).map_or(0, |node| node.ends.values().filter(|end| end.up).count())
+    }
+
     /// The car that decides for `car` in the end, or [`SERVER`].
     fn root(&self, car: usize) -> Option<usize> {
         let mut at = car;
@@ -247,9 +293,11 @@ impl World {
         if group.len() < 2 {
             return None;
         }
-        let state = |car: usize| self.nodes.get(car).and_then(|node| node.car.as_ref()).map(|core| core.state());
+        let state = |car: usize| self.nodes.get(car).and_then(|node| node.car.as_ref()).map(Car::state);
         let named: BTreeSet<Option<DeviceId>> = group.iter().map(|car| state(*car)?.controller.clone()).collect();
-        let led_by_member = group.iter().all(|car| self.root(*car) != Some(SERVER));
+        let hears_server =
+            |car: &usize| self.nodes.get(*car).is_some_and(|node| node.socket.connection.is_some() && !node.socket.cut);
+        let led_by_member = !group.iter().any(hears_server);
         let stranger = named
             .iter()
             .flatten()
@@ -266,7 +314,8 @@ impl World {
             })
             .collect();
         let apart_us = times.values().max()? - times.values().min()?;
-        (apart_us > APART_US + 3 * self.lan.queue_us()).then(|| format!("{apart_us} us, {times:?}"))
+        (apart_us > APART_US + 3 * self.lan.queue_us().max(super::server::WAN_QUEUE_US as i64))
+            .then(|| format!("{apart_us} us, {times:?}"))
     }
 
     /// The entries whose addition was acknowledged, by change.

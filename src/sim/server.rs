@@ -29,6 +29,8 @@ enum Stuck {
     Down(ServerEvent),
 }
 
+/// What messages wait on the way to the server, on average.
+pub(super) const WAN_QUEUE_US: f64 = 2_000.0;
 /// Both sides take a silent connection for dead after so long.
 const SILENT_US: Instant = 4 * SECOND;
 /// The server runs for so long already.
@@ -51,8 +53,8 @@ impl World {
         let stuck = std::mem::take(&mut node.socket.stuck);
         for stuck in stuck {
             match stuck {
-                Stuck::Up(command) => self.to_server(car, command),
-                Stuck::Down(event) => self.to_car(car, event),
+                Stuck::Up(command) => self.tell_server(car, command),
+                Stuck::Down(event) => self.tell_car(car, event),
             }
         }
         if self.nodes.get(car).is_some_and(|node| node.socket.connection.is_none()) {
@@ -87,7 +89,7 @@ impl World {
         node.socket.connections += 1;
         node.socket.connection = Some(node.socket.connections);
         self.disturbed(|| format!("{car} has the server"));
-        self.to_car(car, ServerEvent::Up { dialect: Dialect::Jamz });
+        self.tell_car(car, ServerEvent::Up { dialect: Dialect::Jamz });
     }
 
     pub(super) fn perform_server(&mut self, car: usize, command: ServerCommand) {
@@ -95,18 +97,18 @@ impl World {
         if node.socket.cut {
             node.socket.stuck.push(Stuck::Up(command));
         } else {
-            self.to_server(car, command);
+            self.tell_server(car, command);
         }
     }
 
-    fn to_server(&mut self, car: usize, command: ServerCommand) {
+    fn tell_server(&mut self, car: usize, command: ServerCommand) {
         let connection = self.nodes.get(car).and_then(|node| node.socket.connection);
         let (Some(connection), sent) = (connection, self.mono(car)) else { return };
         let at = self.wan_at((car, usize::MAX));
         self.at(at, Event::AtServer { car, connection, command: Box::new(command), sent });
     }
 
-    fn to_car(&mut self, car: usize, event: ServerEvent) {
+    fn tell_car(&mut self, car: usize, event: ServerEvent) {
         let Some(node) = self.nodes.get_mut(car).filter(|node| node.socket.connection.is_some()) else { return };
         if node.socket.cut {
             node.socket.stuck.push(Stuck::Down(event));
@@ -119,7 +121,7 @@ impl World {
 
     /// TCP keeps the order.
     fn wan_at(&mut self, way: (usize, usize)) -> Instant {
-        let at = self.now + 12_000 + self.chance.queueing(4_000.0);
+        let at = self.now + 12_000 + self.chance.queueing(WAN_QUEUE_US);
         let last = self.in_order.entry(way).or_default();
         *last = at.max(*last);
         *last
@@ -163,7 +165,7 @@ impl World {
                     }
                     Err(reason) => ServerEvent::Rejected { reason },
                 };
-                self.to_car(car, event);
+                self.tell_car(car, event);
             }
             ServerCommand::Leave => server.handle_leave(&id, false, now),
             ServerCommand::Probe { .. } => {
@@ -173,7 +175,7 @@ impl World {
                 let at = server.clock().convoy(now.mono);
                 let lead_us = server.lead_us();
                 let event = ServerEvent::Probed { sent, received: sent, server_received: at, server_sent: at, lead_us };
-                self.to_car(car, event);
+                self.tell_car(car, event);
             }
             ServerCommand::Change(change) => self.change_at_server(car, &id, *change, now),
             ServerCommand::Signal(signed) => self.signal_at_server(car, signed),
@@ -187,12 +189,12 @@ impl World {
         let change_id = change.id.clone();
         let decided = server.handle_change(id, change, now);
         let verdict = decided.unwrap_or_else(|reason| Verdict::Refused { reason });
-        self.to_car(car, ServerEvent::Acked { change: change_id, verdict });
+        self.tell_car(car, ServerEvent::Acked { change: change_id, verdict });
     }
 
     fn signal_at_server(&mut self, from: usize, signed: Box<SignedSignal>) {
         if let Some(to) = self.number_of(&signed.to).filter(|to| *to != from) {
-            self.to_car(to, ServerEvent::Signal(signed));
+            self.tell_car(to, ServerEvent::Signal(signed));
         }
     }
 
@@ -217,7 +219,7 @@ impl World {
                     Message::State(snapshot) => ServerEvent::State(snapshot.clone()),
                     Message::Phone(_) => continue,
                 };
-                self.to_car(car, event);
+                self.tell_car(car, event);
             }
         }
     }

@@ -18,7 +18,8 @@ pub(crate) struct Car {
 }
 
 impl Car {
-    /// A car of `user` in `convoy`, whose card is off by `ppm`; it is switched on, and not waited for.
+    /// A car of `user` in `convoy`, whose card is off by `ppm`; it has nothing but the server. It is switched on, and
+    /// not waited for.
     pub(crate) fn start(server: &str, token: &str, user: &str, convoy: &str, ppm: f64) -> Self {
         let bus = Bus::start();
         let path = |name: &str| bus.folder().join(name).display().to_string();
@@ -27,7 +28,7 @@ impl Car {
             "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"{convoy}\"\n\
              [server]\nurl = \"{server}\"\ntoken_file = \"{}\"\nuser = \"{user}\"\n\
              [audio]\noutput = \"virtual\"\nvirtual_ppm = {ppm:?}\n\
-             [library]\nfolders = []\n[bus]\nbus = \"{}\"\n[paths]\nstate = \"{}\"\ncache = \"{}\"\n",
+             [mesh]\nenabled = false\n[library]\nfolders = []\n[bus]\nbus = \"{}\"\n[paths]\nstate = \"{}\"\ncache = \"{}\"\n",
             path("token"),
             bus.address(),
             path("state"),

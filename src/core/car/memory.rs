@@ -18,6 +18,7 @@ impl Car {
 
     /// Marks the state as worth keeping.
     pub(super) fn touch(&mut self, now: MonoTime) {
+        self.forget_digest();
         self.dirty_since.get_or_insert(now);
     }
 

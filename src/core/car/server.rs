@@ -127,6 +127,7 @@ impl Car {
         let (before, digest) = (self.anchor_now(now), self.digest());
         let term = self.state.term.max(snapshot.term);
         self.state = Snapshot { term, ..snapshot };
+        self.forget_digest();
         self.recall_time();
         self.replay_log(now);
         self.replay_own(now);
@@ -141,6 +142,10 @@ impl Car {
     fn handle_change(&mut self, change: &Change, now: MonoTime) {
         self.hlc = self.hlc.merge(change.hlc);
         if change.id.device == *self.me.device() {
+            if !self.state.versions.knows(&change.id) {
+                // Another authority refused it, and this one did not.
+                let _ = self.apply_approved(change, now);
+            }
             self.handle_acked(&change.id, Verdict::Applied, now);
             return;
         }
@@ -167,7 +172,7 @@ impl Car {
 
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
         let overruled = !matches!(verdict, Verdict::Applied | Verdict::Duplicate);
-        self.note_acked(id, &verdict, now);
+        self.note_acked(id, &verdict);
         if id.device == *self.me.device() {
             self.settle(id, verdict);
         }

@@ -17,9 +17,9 @@ const FORGET_US: i64 = 10_000_000;
 /// The time between two numbers of a source's count.
 const COUNT_US: i64 = 100_000;
 /// Who gains followers becomes established after so long: a better one may be about to be heard.
-const ESTABLISH_US: i64 = 250_000;
+const ESTABLISH_US: i64 = 150_000;
 /// How long the DJ may be out of reach before another takes control for him.
-const ORPHAN_US: i64 = 500_000;
+const ORPHAN_US: i64 = 350_000;
 /// Sources that are known at once.
 const SOURCES_MAX: usize = 128;
 

@@ -4,11 +4,12 @@ use crate::core::car::Car;
 use crate::core::convoy::Snapshot;
 use serde::Serialize;
 
-/// The playlist's part, kept until it changes.
+/// What was computed last: the playlist's part until that changes, and the whole until anything does.
 #[derive(Debug, Default)]
-pub(super) struct ListDigest {
+pub(super) struct Digests {
     revision: Option<u64>,
-    digest: u64,
+    list: u64,
+    whole: Option<u64>,
 }
 
 /// FNV-1a, 64 bits.
@@ -30,13 +31,24 @@ impl Digest {
 impl Car {
     /// Of what the convoy agrees on, and of nothing that each learns for itself (lengths of tracks, what is over).
     pub(in crate::core::car) fn digest(&mut self) -> u64 {
-        if self.mesh.list_digest.revision != Some(self.queue_revision) {
-            self.mesh.list_digest = ListDigest { revision: Some(self.queue_revision), digest: of_list(&self.state) };
+        let revision = Some(self.queue_revision);
+        if self.mesh.digests.revision != revision {
+            self.mesh.digests = Digests { revision, list: of_list(&self.state), whole: None };
+        }
+        if let Some(digest) = self.mesh.digests.whole {
+            return digest;
         }
         let Snapshot { timeline, controller, controlled, versions, .. } = &self.state;
         let mut digest = Digest::new();
         digest.add(&(timeline.last().map(|last| &last.stamp), controller, controlled, versions));
-        digest.0 ^ self.mesh.list_digest.digest
+        let digest = digest.0 ^ self.mesh.digests.list;
+        self.mesh.digests.whole = Some(digest);
+        digest
+    }
+
+    /// The state is another.
+    pub(in crate::core::car) fn forget_digest(&mut self) {
+        self.mesh.digests.whole = None;
     }
 }
 

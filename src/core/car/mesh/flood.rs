@@ -148,18 +148,18 @@ impl Car {
     }
 
     /// What an authority made of a change: it goes back the way that the change came.
-    pub(super) fn handle_verdict(&mut self, from: &DeviceId, id: &ChangeId, verdict: Verdict, now: MonoTime) {
+    pub(super) fn handle_verdict(&mut self, from: &DeviceId, id: &ChangeId, verdict: &Verdict) {
         if self.mesh.upstream() != Some(from) {
             return;
         }
         if id.device == *self.me.device() {
             self.settle(id, verdict.clone());
         }
-        self.note_verdict(id, &verdict, now);
+        self.note_verdict(id, verdict);
     }
 
     /// Notes what became of a change, and tells the neighbour that brought it.
-    pub(in crate::core::car) fn note_verdict(&mut self, id: &ChangeId, verdict: &Verdict, _now: MonoTime) {
+    fn note_verdict(&mut self, id: &ChangeId, verdict: &Verdict) {
         let upstream = self.mesh.upstream().cloned();
         let Some(logged) = self.mesh.log.get_mut(id) else { return };
         if let Verdict::Refused { reason } = verdict {
@@ -172,11 +172,11 @@ impl Car {
     }
 
     /// The server has answered for a change.
-    pub(in crate::core::car) fn note_acked(&mut self, id: &ChangeId, verdict: &Verdict, now: MonoTime) {
+    pub(in crate::core::car) fn note_acked(&mut self, id: &ChangeId, verdict: &Verdict) {
         if let Some(logged) = self.mesh.log.get_mut(id) {
-            logged.server = AtServer::Known;
+            (logged.server, logged.refused) = (AtServer::Known, None);
         }
-        self.note_verdict(id, verdict, now);
+        self.note_verdict(id, verdict);
     }
 
     /// The connection is gone: what was on its way may not have arrived.

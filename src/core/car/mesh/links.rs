@@ -1,6 +1,6 @@
 //! Which links there should be, and how they come and go.
 
-use super::peer::{CONNECT_US, Link, Live, Peer};
+use super::peer::{Link, Live, Peer};
 use super::{Obeys, PEERS_MAX};
 use crate::core::car::Car;
 use crate::core::clock::MonoTime;
@@ -34,7 +34,7 @@ impl Car {
             .filter_map(|device| self.mesh.peers.get(device))
             .filter(|peer| has_room && matches!(peer.link, Link::Down))
             .map(|peer| peer.retry);
-        let attempts = self.mesh.peers.values().filter_map(|peer| peer.timeout());
+        let attempts = self.mesh.peers.values().filter_map(Peer::timeout);
         let live = self.mesh.live().filter_map(|(_, live)| {
             let idle = live.idle.map(|since| since + self.mesh.settings.idle_us);
             [idle, live.dies()].into_iter().flatten().min()
@@ -59,12 +59,13 @@ impl Car {
     }
 
     pub(super) fn handle_link_down(&mut self, device: &DeviceId, attempt: Attempt, now: MonoTime) {
+        let is_near = self.mesh.found.contains(device);
         let Some(peer) = self.mesh.peers.get_mut(device).filter(|peer| peer.attempt() == Some(attempt)) else { return };
         if peer.live().is_some() {
             peer.end();
             peer.retry = now;
         } else {
-            peer.fail(now);
+            peer.fail(is_near, now);
         }
     }
 
@@ -103,8 +104,9 @@ impl Car {
         let mut stirred = false;
         for (device, peer) in &mut self.mesh.peers {
             peer.lose_patience(now);
+            let is_near = self.mesh.found.contains(device);
             match &peer.link {
-                Link::Connecting { since, .. } if now - *since >= CONNECT_US => peer.fail(now),
+                Link::Connecting { .. } if peer.deadline().is_some_and(|due| now >= due) => peer.fail(is_near, now),
                 Link::Up(live) if live.deaf || live.dies().is_some_and(|dies| now >= dies) => {
                     peer.end();
                     peer.retry = now;
@@ -130,7 +132,7 @@ impl Car {
             if !matches!(peer.link, Link::Down) || now < peer.retry {
                 continue;
             }
-            peer.link = Link::Connecting { attempt, since: now, ours: true, patient: true };
+            peer.link = Link::Connecting { attempt, since: now, ours: true, answered: false, patient: true };
             self.mesh.attempt = attempt.0;
             self.outputs.push_back(Output::Mesh(MeshCommand::Connect { peer: device.clone(), attempt }));
         }
@@ -164,7 +166,7 @@ impl Car {
         let candidates = self.candidates();
         let mut ranks: Vec<Rank> = candidates.values().cloned().collect();
         ranks.push(self.rank_of(self.me.device(), Some(self.me.user.clone())));
-        let gone = |device: &DeviceId| self.mesh.peers.get(device).is_some_and(|peer| peer.seems_gone());
+        let gone = |device: &DeviceId| self.mesh.peers.get(device).is_some_and(Peer::seems_gone);
         let mut wanted = hubs(&ranks, self.me.device(), gone);
         wanted.extend(self.mesh.upstream().cloned());
         if self.mesh.obeys != Obeys::Server {

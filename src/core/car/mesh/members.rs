@@ -71,7 +71,8 @@ impl Car {
     /// All who can be reached now, this car among them.
     fn reached(&self) -> BTreeSet<DeviceId> {
         let mut reached: BTreeSet<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
-        let by_server = (self.mesh.obeys == Obeys::Server).then_some(&self.members).into_iter().flatten();
+        let hears_server = self.is_joined_to_server() && self.tiers.is_socket_good();
+        let by_server = hears_server.then_some(&self.members).into_iter().flatten();
         let beyond = self.branches().flat_map(|(_, live)| &live.members).chain(by_server);
         reached.extend(beyond.filter(|m| m.online).filter_map(|member| DeviceId::new(&*member.device).ok()));
         reached.insert(self.me.device().clone());

@@ -19,7 +19,7 @@ use crate::core::id::{ConvoyId, DeviceId};
 use crate::core::io::{Input, Output, ServerEvent};
 use crate::core::mesh::{LanCommand, LanEvent, MeshCommand, MeshEvent, MeshSettings, PeerMessage};
 use authority::{Leading, Sources};
-use digest::ListDigest;
+use digest::Digests;
 use log::{AtServer, Log, Logged};
 use peer::{Live, Peer};
 use reconcile::Sync;
@@ -54,7 +54,7 @@ pub(super) struct Mesh {
 
     log: Log,
     sync: Sync,
-    list_digest: ListDigest,
+    digests: Digests,
     /// All who can be reached, this car among them.
     reached: BTreeSet<DeviceId>,
     /// Something happened after which links and members have to be looked at again.
@@ -77,7 +77,7 @@ impl Mesh {
             orphaned: None,
             log: Log::default(),
             sync: Sync::default(),
-            list_digest: ListDigest::default(),
+            digests: Digests::default(),
             reached: BTreeSet::new(),
             stirred: true,
         }
@@ -148,8 +148,8 @@ impl Car {
             PeerMessage::Hello(hello) => self.handle_hello(from, hello),
             PeerMessage::Beat(beat) => self.handle_beat(from, *beat, received, now),
             PeerMessage::Change { change, hops } => self.handle_flooded(from, &change, hops, now),
-            PeerMessage::Verdict { change, verdict } => self.handle_verdict(from, &change, verdict, now),
-            PeerMessage::Versions(versions) => self.handle_versions(from, &versions, now),
+            PeerMessage::Verdict { change, verdict } => self.handle_verdict(from, &change, &verdict),
+            PeerMessage::Versions(versions) => self.handle_versions(from, &versions),
             PeerMessage::Want(changes) => self.handle_want(from, &changes),
             PeerMessage::State(snapshot) => self.handle_peer_state(from, *snapshot, now),
             PeerMessage::Members(members) => self.handle_peer_members(from, members),

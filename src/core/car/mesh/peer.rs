@@ -6,19 +6,23 @@ use crate::core::status::Member;
 use std::collections::VecDeque;
 
 /// An attempt that is not through by then is given up.
-pub(super) const CONNECT_US: i64 = 8_000_000;
+const CONNECT_US: i64 = 8_000_000;
+/// One that nobody answers by then, too: the offer was lost.
+const UNANSWERED_US: i64 = 3_000_000;
 /// After so long without success the next one in rank is tried as well.
 const PATIENCE_US: i64 = 1_500_000;
 /// The wait after a first failure; it doubles with each.
-const RETRY_US: i64 = 1_000_000;
-const RETRY_MAX_US: i64 = 16_000_000;
+const RETRY_US: i64 = 500_000;
+/// On the same network an attempt costs little, over the server it costs mobile data.
+const RETRY_NEAR_MAX_US: i64 = 4_000_000;
+const RETRY_FAR_MAX_US: i64 = 64_000_000;
 /// The last attempts of a peer, by which late signals are known.
 const ATTEMPTS_KEPT: usize = 16;
 
 #[derive(Debug)]
 pub(super) enum Link {
     Down,
-    Connecting { attempt: Attempt, since: MonoTime, ours: bool, patient: bool },
+    Connecting { attempt: Attempt, since: MonoTime, ours: bool, answered: bool, patient: bool },
     Up(Box<Live>),
 }
 
@@ -73,9 +77,10 @@ impl Peer {
     }
 
     /// An attempt came to nothing.
-    pub(super) fn fail(&mut self, now: MonoTime) {
+    pub(super) fn fail(&mut self, is_near: bool, now: MonoTime) {
         self.end();
-        let wait_us = (RETRY_US << self.failures.min(10)).min(RETRY_MAX_US);
+        let most_us = if is_near { RETRY_NEAR_MAX_US } else { RETRY_FAR_MAX_US };
+        let wait_us = (RETRY_US << self.failures.min(10)).min(most_us);
         self.failures += 1;
         self.retry = now + wait_us;
     }
@@ -92,7 +97,16 @@ impl Peer {
     /// When to look again: when [`Self::seems_gone`] turns true, and when the attempt is to be given up.
     pub(super) fn timeout(&self) -> Option<MonoTime> {
         let Link::Connecting { since, patient, .. } = self.link else { return None };
-        Some(if patient { since + PATIENCE_US } else { since + CONNECT_US })
+        Some(if patient { since + PATIENCE_US } else { self.deadline().unwrap_or(since) })
+    }
+
+    /// When the attempt is to be given up.
+    pub(super) fn deadline(&self) -> Option<MonoTime> {
+        match self.link {
+            Link::Connecting { since, ours: true, answered: false, .. } => Some(since + UNANSWERED_US),
+            Link::Connecting { since, .. } => Some(since + CONNECT_US),
+            Link::Down | Link::Up(_) => None,
+        }
     }
 
     /// Notes that patience has an end.

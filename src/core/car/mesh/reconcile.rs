@@ -114,7 +114,7 @@ impl Car {
     }
 
     /// A neighbour says what it knows.
-    pub(super) fn handle_versions(&mut self, from: &DeviceId, versions: &Versions, now: MonoTime) {
+    pub(super) fn handle_versions(&mut self, from: &DeviceId, versions: &Versions) {
         let is_follower = self.followers().any(|(device, _)| device == from);
         let lacking = self.state.versions.beyond(versions, CHANGES_MAX);
         let extra = versions.beyond(&self.state.versions, CHANGES_MAX);
@@ -128,11 +128,11 @@ impl Car {
                 self.tell_peer(from, PeerMessage::Change { change: Box::new(change), hops: 0 });
             }
         }
-        self.ask_for(from, extra, now);
+        self.ask_for(from, extra);
     }
 
     /// Asks for what a neighbour knows and this car does not, but for what was refused.
-    fn ask_for(&mut self, from: &DeviceId, extra: Vec<ChangeId>, _now: MonoTime) {
+    fn ask_for(&mut self, from: &DeviceId, extra: Vec<ChangeId>) {
         let mut want = Vec::new();
         let mut refused_any = false;
         for id in extra {
@@ -213,6 +213,7 @@ impl Car {
         self.mesh.log.retain(|logged| !is_playback(&logged.change.action));
         self.state.timeline = Timeline::default();
         (self.state.controller, self.state.controlled) = (None, None);
+        self.forget_digest();
         self.mesh.sync.whole = true;
     }
 }

@@ -87,8 +87,14 @@ impl Car {
             if !self.accepts_offer(&from, &signal, now) {
                 return;
             }
-        } else if self.mesh.peers.get(&from).and_then(super::Peer::attempt) != Some(signal.attempt) {
-            return;
+        } else {
+            let Some(peer) = self.mesh.peers.get_mut(&from) else { return };
+            if peer.attempt() != Some(signal.attempt) {
+                return;
+            }
+            if let Link::Connecting { answered, .. } = &mut peer.link {
+                *answered = true;
+            }
         }
         self.outputs.push_back(Output::Mesh(MeshCommand::Signal { from, signal }));
     }
@@ -109,7 +115,8 @@ impl Car {
         }
         let had_one = peer.attempt().is_some();
         peer.end();
-        peer.link = Link::Connecting { attempt: signal.attempt, since: now, ours: false, patient: true };
+        peer.link =
+            Link::Connecting { attempt: signal.attempt, since: now, ours: false, answered: true, patient: true };
         if had_one {
             self.outputs.push_back(Output::Mesh(MeshCommand::Close { peer: from.clone() }));
         }
