@@ -14,7 +14,8 @@ async fn member(server: &Server, user: &str) -> (Daemon, Client) {
     let token = server.token(user, "alps");
     let mut car = Daemon::new("");
     let settings = format!(
-        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[mesh]\nenabled = false\n[server]\nurl = {:?}\ntoken_file = \"{}\"\n",
+        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[mesh]\nenabled = false\n\
+         [server]\nurl = {:?}\ntoken_file = \"{}\"\n",
         server.url(),
         car.path("token").display()
     );
