@@ -28,7 +28,8 @@ impl Car {
             "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"{convoy}\"\n\
              [server]\nurl = \"{server}\"\ntoken_file = \"{}\"\nuser = \"{user}\"\n\
              [audio]\noutput = \"virtual\"\nvirtual_ppm = {ppm:?}\n\
-             [mesh]\nenabled = false\n[library]\nfolders = []\n[bus]\nbus = \"{}\"\n[paths]\nstate = \"{}\"\ncache = \"{}\"\n",
+             [mesh]\nenabled = false\n\
+             [library]\nfolders = []\n[bus]\nbus = \"{}\"\n[paths]\nstate = \"{}\"\ncache = \"{}\"\n",
             path("token"),
             bus.address(),
             path("state"),
