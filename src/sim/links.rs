@@ -18,7 +18,7 @@ const ICE_AGAIN_US: Instant = 400_000;
 /// The edge's own deadline.
 const ICE_MAX_US: Instant = 20 * SECOND;
 /// How often a lost control is sent again: `maxRetransmits`.
-const RETRANSMITS: u32 = 3;
+const RETRANSMITS: usize = 3;
 const RETRANSMIT_US: Instant = 150_000;
 
 impl World {
@@ -43,7 +43,7 @@ impl World {
                         if let PeerMessage::Beat(beat) = &mut *message {
                             beat.sent = self.mono(car);
                         }
-                        self.carry(car, peer, end.attempt, message, 0);
+                        self.carry(car, peer, end.attempt, message);
                     }
                 }
             }
@@ -105,17 +105,15 @@ impl World {
         self.input(car, Input::Mesh(MeshEvent::Up { peer, attempt }));
     }
 
-    /// Sends a message over a link; what is lost is sent again, but for beats.
-    pub(super) fn carry(&mut self, from: usize, to: usize, attempt: Attempt, message: Box<PeerMessage>, tries: u32) {
+    /// Sends a message over a link. A control that is lost is sent again, and holds up those after it; a beat is not.
+    fn carry(&mut self, from: usize, to: usize, attempt: Attempt, message: Box<PeerMessage>) {
         let is_beat = matches!(*message, PeerMessage::Beat(_));
-        if !self.lan.passes(from, to) || self.lan.loses(&mut self.chance) {
-            if !is_beat && tries < RETRANSMITS {
-                let event = Event::Carry { from, to, attempt, message, tries: tries + 1 };
-                self.at(self.now + RETRANSMIT_US, event);
-            }
+        let tries = if is_beat { 1 } else { 1 + RETRANSMITS };
+        let lost = (0..tries).take_while(|_| self.lan.loses(&mut self.chance)).count();
+        if lost == tries || !self.lan.passes(from, to) {
             return;
         }
-        let mut at = self.now + self.lan.delay_us(&mut self.chance);
+        let mut at = self.now + lost as Instant * RETRANSMIT_US + self.lan.delay_us(&mut self.chance);
         if !is_beat {
             let last = self.in_order.entry((from, to)).or_default();
             at = at.max(*last);

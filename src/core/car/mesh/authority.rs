@@ -117,7 +117,7 @@ impl Car {
         self.mesh.orphaned = None;
         self.mesh.stirred = true;
         self.touch(now);
-        self.ask_all(now);
+        self.ask_all();
     }
 
     /// Without a reference the learned rate is kept, without the slew in progress.
@@ -173,7 +173,7 @@ impl Car {
         }
         self.settle_as_leader();
         self.touch(now);
-        self.ask_all(now);
+        self.ask_all();
     }
 
     /// Where this car leads, it sees to it that the controller is there: when he is not, it takes control, once.

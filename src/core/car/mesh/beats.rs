@@ -62,15 +62,23 @@ impl Live {
 }
 
 impl Car {
+    /// Sends what beats are due, after all else is decided: of two that leave at the same time none must say what is
+    /// so no more.
     pub(super) fn tend_beats(&mut self, now: MonoTime) {
-        let due: Vec<DeviceId> = self
+        let due: Vec<(DeviceId, bool, bool)> = self
             .mesh
             .live()
-            .filter(|(device, live)| now >= self.ask_due(device, live))
-            .map(|(device, _)| device.clone())
+            .map(|(device, live)| (device, live.ask_now || now >= self.ask_due(device, live), live.answer_now))
+            .filter(|(_, ask, answer)| *ask || *answer)
+            .map(|(device, ask, answer)| (device.clone(), ask, answer))
             .collect();
-        for device in due {
-            self.ask(&device, now);
+        for (device, ask, answer) in due {
+            if ask {
+                self.send_beat(&device, true, now);
+            }
+            if answer {
+                self.send_beat(&device, false, now);
+            }
         }
     }
 
@@ -106,15 +114,10 @@ impl Car {
         !follows_us && self.me.device() < device
     }
 
-    pub(super) fn ask(&mut self, device: &DeviceId, now: MonoTime) {
-        self.send_beat(device, true, now);
-    }
-
     /// All neighbours hear at once that something has changed, and say how they see it.
-    pub(super) fn ask_all(&mut self, now: MonoTime) {
-        let all: Vec<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
-        for device in all {
-            self.ask(&device, now);
+    pub(super) fn ask_all(&mut self) {
+        for live in self.mesh.peers.values_mut().filter_map(Peer::live_mut) {
+            live.ask_now = true;
         }
     }
 
@@ -128,7 +131,9 @@ impl Car {
             waiting.push_back(now);
         }
         if ask {
-            live.asked = Some(now);
+            (live.asked, live.ask_now) = (Some(now), false);
+        } else {
+            live.answer_now = false;
         }
         let beat = Beat { ask, sent: now, echo: live.echo, clock, route, digest, wanted: live.wanted };
         self.tell_peer(device, PeerMessage::Beat(Box::new(beat)));
@@ -153,6 +158,7 @@ impl Car {
         }
         if beat.ask {
             live.asked_by_it = Some(now);
+            live.answer_now = true;
             if asks_first {
                 live.hurried = now + HURRY_US;
             }
@@ -163,7 +169,6 @@ impl Car {
         }
         let probe = probe_of(&beat, received).filter(|_| !beat.ask);
         let probed = probe.is_some_and(|probe| live.estimator.handle_probe(&probe));
-        let ask = beat.ask;
         let same = |last: &Beat| {
             (&last.route.source, &last.route.path, last.wanted) == (&beat.route.source, &beat.route.path, beat.wanted)
         };
@@ -172,9 +177,6 @@ impl Car {
         self.mesh.stirred |= is_news;
         if probed {
             self.follow_neighbour(from, now);
-        }
-        if ask {
-            self.send_beat(from, false, now);
         }
     }
 

@@ -55,7 +55,6 @@ impl Car {
             battery: self.mesh.settings.battery,
         };
         self.tell_peer(device, PeerMessage::Hello(hello));
-        self.ask(device, now);
     }
 
     pub(super) fn handle_link_down(&mut self, device: &DeviceId, attempt: Attempt, now: MonoTime) {

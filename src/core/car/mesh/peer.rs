@@ -143,6 +143,9 @@ pub(super) struct Live {
     pub(super) asks: VecDeque<MonoTime>,
     pub(super) answers: VecDeque<MonoTime>,
     pub(super) asked: Option<MonoTime>,
+    /// A beat has to go out at once: something changed, or the other side asked.
+    pub(super) ask_now: bool,
+    pub(super) answer_now: bool,
     pub(super) asked_by_it: Option<MonoTime>,
     /// It asks out of turn: it wants a faster pace, until then.
     pub(super) hurried: MonoTime,
@@ -171,6 +174,8 @@ impl Live {
             asks: VecDeque::new(),
             answers: VecDeque::new(),
             asked: None,
+            ask_now: true,
+            answer_now: false,
             asked_by_it: None,
             hurried: now,
             deaf: false,
