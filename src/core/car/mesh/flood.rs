@@ -23,7 +23,7 @@ impl Car {
             return;
         }
         let server = AtServer::Queued;
-        self.mesh.log.note(Logged { change: change.clone(), from: None, refused: None, server });
+        self.mesh.log.note(Logged::new(change.clone(), None, server));
         let to: Vec<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
         self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops: 0 });
     }
@@ -65,12 +65,10 @@ impl Car {
             // Another authority refused it once.
             logged.refused = None;
         }
-        self.mesh.log.note(Logged {
-            change: change.clone(),
-            from: (!from_above).then(|| from.clone()),
-            refused: refused.filter(|_| final_word),
-            server: AtServer::Unknown { due },
-        });
+        let brought_by = (!from_above).then(|| from.clone());
+        let mut logged = Logged::new(change.clone(), brought_by, AtServer::Unknown { due });
+        logged.refused = refused.filter(|_| final_word);
+        self.mesh.log.note(logged);
         if final_word {
             self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
         }
@@ -87,7 +85,7 @@ impl Car {
         let refused = logged.as_ref().and_then(|logged| logged.refused.clone());
         let decided = self.mesh.obeys == Obeys::Myself
             || refused.is_some()
-            || logged.as_ref().is_none_or(|logged| logged.server == AtServer::Known);
+            || logged.as_ref().is_none_or(|logged| logged.server() == AtServer::Known);
         if decided {
             let verdict = refused.map_or(Verdict::Duplicate, |reason| Verdict::Refused { reason });
             self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
@@ -134,12 +132,12 @@ impl Car {
         if !self.meshes() {
             return;
         }
-        if let Some(logged) = self.mesh.log.get_mut(&change.id) {
-            (logged.server, logged.refused) = (AtServer::Known, None);
+        if self.mesh.log.get(&change.id).is_some() {
+            self.mesh.log.set_server(&change.id, AtServer::Known);
             return;
         }
         let server = AtServer::Known;
-        self.mesh.log.note(Logged { change: change.clone(), from: None, refused: None, server });
+        self.mesh.log.note(Logged::new(change.clone(), None, server));
         if change.signature.is_some() {
             let to: Vec<DeviceId> = self.followers().map(|(device, _)| device.clone()).collect();
             self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops: 0 });
@@ -173,15 +171,13 @@ impl Car {
 
     /// The server has answered for a change.
     pub(in crate::core::car) fn note_acked(&mut self, id: &ChangeId, verdict: &Verdict) {
-        if let Some(logged) = self.mesh.log.get_mut(id) {
-            (logged.server, logged.refused) = (AtServer::Known, None);
-        }
+        self.mesh.log.set_server(id, AtServer::Known);
         self.note_verdict(id, verdict);
     }
 
     /// The connection is gone: what was on its way may not have arrived.
     pub(in crate::core::car) fn note_server_lost(&mut self, now: MonoTime) {
-        self.mesh.log.revise_server(|logged| match logged.server {
+        self.mesh.log.revise_server(|logged| match logged.server() {
             AtServer::Sent => AtServer::Unknown { due: now },
             other => other,
         });
@@ -189,7 +185,7 @@ impl Car {
 
     /// The server's whole state says what it knows; the rest is given to it.
     pub(in crate::core::car) fn note_server_state(&mut self, versions: &crate::core::changes::Versions, now: MonoTime) {
-        self.mesh.log.revise_server(|logged| match logged.server {
+        self.mesh.log.revise_server(|logged| match logged.server() {
             _ if versions.knows(&logged.change.id) => AtServer::Known,
             AtServer::Queued => AtServer::Queued,
             _ => AtServer::Unknown { due: now },
@@ -198,8 +194,8 @@ impl Car {
 
     /// An own change has left the car's queue; if another than the server settled it, the server is still to have it.
     pub(in crate::core::car) fn note_settled(&mut self, id: &ChangeId) {
-        if let Some(logged) = self.mesh.log.get_mut(id).filter(|logged| logged.server == AtServer::Queued) {
-            logged.server = AtServer::Unknown { due: MonoTime(i64::MIN) };
+        if self.mesh.log.get(id).is_some_and(|logged| logged.server() == AtServer::Queued) {
+            self.mesh.log.set_server(id, AtServer::Unknown { due: MonoTime(i64::MIN) });
         }
     }
 

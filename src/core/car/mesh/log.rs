@@ -21,6 +21,12 @@ pub(super) enum AtServer {
     Known,
 }
 
+impl AtServer {
+    fn is_open(self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::Sent)
+    }
+}
+
 /// A change, and what is known of it.
 #[derive(Debug)]
 pub(super) struct Logged {
@@ -29,13 +35,30 @@ pub(super) struct Logged {
     pub(super) from: Option<DeviceId>,
     /// Why an authority refused it.
     pub(super) refused: Option<String>,
-    pub(super) server: AtServer,
+    server: AtServer,
+    /// Which it was of all that came.
+    number: u64,
+}
+
+impl Logged {
+    pub(super) fn new(change: Change, from: Option<DeviceId>, server: AtServer) -> Self {
+        Self { change, from, refused: None, server, number: 0 }
+    }
+
+    pub(super) fn server(&self) -> AtServer {
+        self.server
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Log {
     order: VecDeque<ChangeId>,
     entries: BTreeMap<ChangeId, Logged>,
+    /// How many have come so far.
+    count: u64,
+    /// What the server is to be given or was given and has not answered for, by when it came: there may be thousands
+    /// that are of no concern to it.
+    open: BTreeMap<u64, ChangeId>,
 }
 
 impl Log {
@@ -48,10 +71,29 @@ impl Log {
         if self.order.len() >= LOG_MAX
             && let Some(oldest) = self.order.pop_front()
         {
+            self.open.retain(|_, id| *id != oldest);
             self.entries.remove(&oldest);
         }
+        self.count += 1;
+        if logged.server.is_open() {
+            self.open.insert(self.count, id.clone());
+        }
         self.order.push_back(id.clone());
-        self.entries.insert(id, logged);
+        self.entries.insert(id, Logged { number: self.count, ..logged });
+    }
+
+    /// Says how it stands with a change and the server; and that it was not refused, where the server has it.
+    pub(super) fn set_server(&mut self, id: &ChangeId, server: AtServer) {
+        let Some(logged) = self.entries.get_mut(id) else { return };
+        logged.server = server;
+        if server == AtServer::Known {
+            logged.refused = None;
+        }
+        if server.is_open() {
+            self.open.insert(logged.number, id.clone());
+        } else {
+            self.open.remove(&logged.number);
+        }
     }
 
     pub(super) fn get(&self, id: &ChangeId) -> Option<&Logged> {
@@ -76,6 +118,7 @@ impl Log {
     pub(super) fn retain(&mut self, keep: impl Fn(&Logged) -> bool) {
         self.entries.retain(|_, logged| keep(logged));
         self.order.retain(|id| self.entries.contains_key(id));
+        self.open.retain(|_, id| self.entries.contains_key(id));
     }
 
     /// Sets anew what the server knows.
@@ -83,11 +126,13 @@ impl Log {
         for logged in self.entries.values_mut() {
             logged.server = at_server(logged);
         }
+        let open = self.entries.values().filter(|logged| logged.server.is_open());
+        self.open = open.map(|logged| (logged.number, logged.change.id.clone())).collect();
     }
 
     /// How many are on their way to the server.
     pub(super) fn in_flight(&self) -> usize {
-        self.entries.values().filter(|logged| logged.server == AtServer::Sent).count()
+        self.open().filter(|logged| logged.server == AtServer::Sent).count()
     }
 
     /// When the next is to be given to the server.
@@ -96,13 +141,17 @@ impl Log {
             AtServer::Unknown { due } if logged.refused.is_none() => Some(due),
             _ => None,
         };
-        self.entries.values().filter_map(due).min()
+        self.open().filter_map(due).min()
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Logged> {
+        self.open.values().filter_map(|id| self.entries.get(id))
     }
 
     /// Takes out what is to be given to the server now, at most `room` and while it `may` go out, as it came.
     pub(super) fn give(&mut self, room: usize, now: MonoTime, mut may: impl FnMut() -> bool) -> Vec<Change> {
         let mut given = Vec::new();
-        for id in &self.order {
+        for id in self.open.values() {
             let Some(logged) = self.entries.get_mut(id).filter(|logged| logged.refused.is_none()) else { continue };
             if given.len() >= room {
                 break;

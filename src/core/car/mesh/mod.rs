@@ -180,7 +180,7 @@ impl Car {
             for change in changes {
                 let queued = self.own.holds(&change.id);
                 let server = if queued { AtServer::Queued } else { AtServer::Unknown { due: now } };
-                self.mesh.log.note(Logged { change, from: None, refused: None, server });
+                self.mesh.log.note(Logged::new(change, None, server));
             }
         }
     }
