@@ -107,8 +107,7 @@ fn networks(convoy: &Convoy) -> String {
     };
     let named = [("internet", cut(Cable::Internet)), ("LAN", cut(Cable::Lan))];
     let cuts = named.into_iter().filter(|(_, cars)| !cars.is_empty());
-    let cuts: String = cuts.map(|(network, cars)| format!("   no {network}: {cars}")).collect();
-    server.to_owned() + &cuts
+    cuts.fold(server.to_owned(), |text, (network, cars)| format!("{text}   no {network}: {cars}"))
 }
 
 fn row(cells: &[String; 9]) -> String {

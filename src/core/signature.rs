@@ -44,7 +44,9 @@ impl DeviceKey {
     /// Never for an Ed25519 key; its hex is a device id.
     pub fn from_secret(secret: &[u8; 32]) -> Result<Self, super::id::IdError> {
         let key = SigningKey::from_bytes(secret);
-        let hex: String = key.verifying_key().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits =
+            |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        let hex: String = key.verifying_key().as_bytes().iter().flat_map(digits).collect();
         Ok(Self { key, device: DeviceId::new(hex)? })
     }
 

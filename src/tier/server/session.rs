@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
             () = tokio::time::sleep(wait) => idle = self.connection.reader.is_idle(),
         }
         let now = self.around.dialer.clock.now();
-        self.say_candidates(now)?;
+        self.say_candidates(now);
         self.on_time(if idle { now } else { now - BUSY_US })
     }
 
@@ -189,7 +189,8 @@ impl<'a> Session<'a> {
         }
         if dialect == Dialect::Backend {
             if signed.signal.kind != SignalKind::IceCandidate {
-                return self.say_signal(&signed);
+                self.say_signal(&signed);
+                return Ok(());
             }
             if !self.candidates.push(signed) {
                 tracing::warn!("too many candidates wait for the server; this attempt at a link may fail");
@@ -200,25 +201,23 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn say_candidates(&mut self, now: MonoTime) -> Result<(), Ended> {
+    fn say_candidates(&mut self, now: MonoTime) {
         while let Some(signed) = self.candidates.pop(now) {
-            self.say_signal(&signed)?;
+            self.say_signal(&signed);
         }
-        Ok(())
     }
 
     /// Says a signal to the backend's session, whose room is that of its music.
-    fn say_signal(&mut self, signed: &SignedSignal) -> Result<(), Ended> {
+    fn say_signal(&mut self, signed: &SignedSignal) {
         let Some(session) = &self.joined else {
             tracing::debug!("a signal ahead of joining; dropped");
-            return Ok(());
+            return;
         };
         let (name, payload) = signal::to_backend(signed, &session.user);
         match self.too_long(name, &payload) {
             Some(problem) => tracing::warn!(%problem, "a signal cannot be sent"),
             None => self.connection.writer.say(name, payload),
         }
-        Ok(())
     }
 
     fn ask(&mut self, name: &'static str, payload: Value, question: Question) -> Result<(), Ended> {
