@@ -27,7 +27,7 @@ impl Car {
                 self.members = members;
                 self.link = Link::Joined(Dialect::Jamz);
                 self.note_server_state(&snapshot.versions, now);
-                if !self.obeys_mesh() {
+                if self.takes_server_state() {
                     self.take_over(*snapshot, now);
                 }
                 self.tiers.handle_joined(now);
@@ -38,8 +38,11 @@ impl Car {
                 let reason = "the server refused it".to_owned();
                 self.handle_acked(&change, Verdict::Refused { reason }, now);
             }
-            ServerEvent::State(_) if self.obeys_mesh() => {}
-            ServerEvent::State(snapshot) => self.take_over(*snapshot, now),
+            ServerEvent::State(snapshot) => {
+                if self.takes_server_state() {
+                    self.take_over(*snapshot, now);
+                }
+            }
             ServerEvent::Change(change) => self.handle_change(&change, now),
             ServerEvent::Acked { change, verdict } => self.handle_acked(&change, verdict, now),
             ServerEvent::Members(members) => self.members = members,

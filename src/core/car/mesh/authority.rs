@@ -84,6 +84,10 @@ impl Car {
         if chosen != self.mesh.obeys {
             self.obey(chosen, now);
         }
+        if self.mesh.passed_over && !self.obeys_mesh() {
+            self.mesh.passed_over = false;
+            self.rejoin_server(now);
+        }
         self.note_leader();
         self.lead(now);
         self.tend_control(now);

@@ -35,7 +35,8 @@ impl Car {
             return;
         }
         let is_known = self.state.versions.knows(&change.id);
-        if is_known || (!from_above && self.mesh.log.get(&change.id).is_some()) {
+        let was_refused = self.mesh.log.get(&change.id).is_some_and(|logged| logged.refused.is_some());
+        if is_known || (!from_above && was_refused) {
             if !from_above {
                 self.repeat(from, change, hops);
             }
@@ -61,16 +62,14 @@ impl Car {
             _ => None,
         };
         let is_refused = refused.is_some();
+        let (from_below, refused) = ((!from_above).then(|| from.clone()), refused.filter(|_| final_word));
         if let Some(logged) = self.mesh.log.get_mut(&change.id) {
-            // Another authority refused it once.
-            logged.refused = None;
+            // It was known, and did not count then.
+            (logged.from, logged.refused) = (from_below, refused);
+        } else {
+            let server = AtServer::Unknown { due };
+            self.mesh.log.note(Logged { change: change.clone(), from: from_below, refused, server });
         }
-        self.mesh.log.note(Logged {
-            change: change.clone(),
-            from: (!from_above).then(|| from.clone()),
-            refused: refused.filter(|_| final_word),
-            server: AtServer::Unknown { due },
-        });
         if final_word {
             self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
         }

@@ -57,6 +57,8 @@ pub(super) struct Mesh {
     digests: Digests,
     /// All who can be reached, this car among them.
     reached: BTreeSet<DeviceId>,
+    /// The server gave its state while the mesh's counted.
+    passed_over: bool,
     /// Something happened after which links and members have to be looked at again.
     stirred: bool,
 }
@@ -79,6 +81,7 @@ impl Mesh {
             sync: Sync::default(),
             digests: Digests::default(),
             reached: BTreeSet::new(),
+            passed_over: false,
             stirred: true,
         }
     }
@@ -172,6 +175,12 @@ impl Car {
     /// Whether the mesh's word counts, and not (yet) the server's.
     pub(super) fn obeys_mesh(&self) -> bool {
         matches!(self.mesh.obeys, Obeys::Neighbour(_)) || self.leads_others()
+    }
+
+    /// Whether the server's state counts now; if not, it is asked for again when it does.
+    pub(super) fn takes_server_state(&mut self) -> bool {
+        self.mesh.passed_over = self.obeys_mesh();
+        !self.mesh.passed_over
     }
 
     /// What an earlier run knew is there for others.
