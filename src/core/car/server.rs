@@ -88,8 +88,8 @@ impl Car {
         self.note_server_lost(now);
         if was_joined {
             // The learned rate is kept, without the slew in progress.
-            if let Some(estimate) = self.estimator.estimate() {
-                self.clock.hold(estimate.map.rate, now);
+            if let Some(rate) = self.estimator.measured_rate() {
+                self.clock.hold(rate, now);
             }
             self.touch(now);
         }

@@ -3,7 +3,7 @@
 use super::peer::{Live, Peer};
 use crate::core::car::{Car, TimeBase};
 use crate::core::changes::Action;
-use crate::core::clock::MonoTime;
+use crate::core::clock::{ClockMap, MonoTime};
 use crate::core::election::{Choice, Heard, Term, choose};
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Claim, Route, Source};
@@ -126,13 +126,27 @@ impl Car {
 
     /// Without a reference the learned rate is kept, without the slew in progress.
     fn hold_clock(&mut self, before: &Obeys, now: MonoTime) {
-        let rate = match before {
-            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(Live::rate),
-            Obeys::Server | Obeys::Myself => self.estimator.estimate().map(|estimate| estimate.map.rate),
-        };
+        let rate = self.learned_rate(before);
         if let Some(rate) = rate.filter(|_| self.base == TimeBase::Convoy) {
             self.clock.hold(rate, now);
         }
+    }
+
+    /// The rate of convoy time by this car's own clock: best by what the server showed; else by what the neighbour did
+    /// that is obeyed.
+    fn learned_rate(&self, obeyed: &Obeys) -> Option<f64> {
+        let by_neighbour = match obeyed {
+            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(Live::rate),
+            Obeys::Server | Obeys::Myself => None,
+        };
+        self.estimator.measured_rate().or(by_neighbour)
+    }
+
+    /// Convoy time for a later start, which has nothing to slew to at first.
+    pub(in crate::core::car) fn kept_clock(&self, now: MonoTime) -> Option<ClockMap> {
+        let map = self.clock.map().filter(|_| self.base == TimeBase::Convoy)?;
+        let rate = self.learned_rate(&self.mesh.obeys).unwrap_or(map.rate);
+        Some(ClockMap { mono0: now, convoy0: map.convoy(now), rate })
     }
 
     /// Another leader, though perhaps by the same way: what is known there has to be compared.

@@ -173,7 +173,13 @@ impl Car {
             return;
         }
         self.mesh.sync.whole = false;
+        let theirs = snapshot.versions.clone();
         self.take_over(snapshot, now);
+        if !self.state.versions.beyond(&theirs, 1).is_empty() {
+            // They are to have at once what they do not know yet.
+            self.mesh.sync.asked = Some(now);
+            self.tell_peer(from, PeerMessage::Versions(self.state.versions.clone()));
+        }
     }
 
     /// A state was taken over: who follows is not left to find out.
