@@ -88,9 +88,7 @@ impl Car {
         self.note_server_lost(now);
         if was_joined {
             // The learned rate is kept, without the slew in progress.
-            if let Some(rate) = self.estimator.measured_rate() {
-                self.clock.hold(rate, now);
-            }
+            self.hold_servers_time(now);
             self.touch(now);
         }
     }

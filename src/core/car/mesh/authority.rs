@@ -126,26 +126,31 @@ impl Car {
 
     /// Without a reference the learned rate is kept, without the slew in progress.
     fn hold_clock(&mut self, before: &Obeys, now: MonoTime) {
-        let rate = self.learned_rate(before);
-        if let Some(rate) = rate.filter(|_| self.base == TimeBase::Convoy) {
-            self.clock.hold(rate, now);
+        if self.base == TimeBase::Convoy {
+            self.mesh.learned_rate = self.learned_rate(before);
+            self.clock.hold(self.mesh.learned_rate, now);
         }
     }
 
+    /// The server is gone: the learned rate is kept, without the slew in progress.
+    pub(in crate::core::car) fn hold_servers_time(&mut self, now: MonoTime) {
+        self.hold_clock(&Obeys::Server, now);
+    }
+
     /// The rate of convoy time by this car's own clock: best by what the server showed; else by what the neighbour did
-    /// that is obeyed.
-    fn learned_rate(&self, obeyed: &Obeys) -> Option<f64> {
+    /// that is obeyed; else as it was once learned.
+    fn learned_rate(&self, obeyed: &Obeys) -> f64 {
         let by_neighbour = match obeyed {
             Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(Live::rate),
             Obeys::Server | Obeys::Myself => None,
         };
-        self.estimator.measured_rate().or(by_neighbour)
+        self.estimator.measured_rate().or(by_neighbour).unwrap_or(self.mesh.learned_rate)
     }
 
     /// Convoy time for a later start, which has nothing to slew to at first.
     pub(in crate::core::car) fn kept_clock(&self, now: MonoTime) -> Option<ClockMap> {
         let map = self.clock.map().filter(|_| self.base == TimeBase::Convoy)?;
-        let rate = self.learned_rate(&self.mesh.obeys).unwrap_or(map.rate);
+        let rate = self.learned_rate(&self.mesh.obeys);
         Some(ClockMap { mono0: now, convoy0: map.convoy(now), rate })
     }
 

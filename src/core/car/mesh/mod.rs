@@ -52,6 +52,9 @@ pub(super) struct Mesh {
     /// Since when the DJ has been out of reach.
     orphaned: Option<MonoTime>,
 
+    /// The rate of convoy time by this car's clock, as it was last learned.
+    learned_rate: f64,
+
     log: Log,
     sync: Sync,
     digests: Digests,
@@ -64,7 +67,7 @@ pub(super) struct Mesh {
 }
 
 impl Mesh {
-    pub(super) fn new(settings: MeshSettings) -> Self {
+    pub(super) fn new(settings: MeshSettings, learned_rate: f64) -> Self {
         Self {
             settings,
             peers: BTreeMap::new(),
@@ -77,6 +80,7 @@ impl Mesh {
             leading: Leading::default(),
             sources: Sources::default(),
             orphaned: None,
+            learned_rate,
             log: Log::default(),
             sync: Sync::default(),
             digests: Digests::default(),
@@ -234,7 +238,10 @@ impl Car {
         for peer in std::mem::take(&mut self.mesh.peers).into_keys() {
             self.outputs.push_back(Output::Mesh(MeshCommand::Close { peer }));
         }
-        self.mesh = Mesh { announced: self.mesh.announced.take(), ..Mesh::new(self.mesh.settings.clone()) };
+        self.mesh = Mesh {
+            announced: self.mesh.announced.take(),
+            ..Mesh::new(self.mesh.settings.clone(), self.mesh.learned_rate)
+        };
         self.announce();
     }
 
