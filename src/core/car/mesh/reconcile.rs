@@ -13,7 +13,7 @@ use crate::core::timeline::Timeline;
 /// Clocks that differ by less than this keep the same time line.
 pub(super) const SAME_TIME_US: i64 = 500_000;
 /// A difference from the authority's side that lasts so long is looked into,
-const DIFFERS_US: i64 = 1_000_000;
+const DIFFERS_US: i64 = 700_000;
 /// and again after so long.
 const AGAIN_US: i64 = 1_000_000;
 /// While the two have not agreed yet, after so long.
