@@ -170,6 +170,14 @@ impl Car {
         }
     }
 
+    /// An own change is void before anyone took it in: nobody is given it.
+    pub(in crate::core::car) fn withdraw(&mut self, id: &ChangeId, reason: &str) {
+        let is_known = self.state.versions.knows(id);
+        if let Some(logged) = self.mesh.log.get_mut(id).filter(|_| !is_known) {
+            logged.refused = Some(reason.to_owned());
+        }
+    }
+
     /// The server has answered for a change.
     pub(in crate::core::car) fn note_acked(&mut self, id: &ChangeId, verdict: &Verdict) {
         if let Some(logged) = self.mesh.log.get_mut(id) {
