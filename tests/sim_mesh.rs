@@ -1,39 +1,65 @@
-//! A thousand drives of three to six cars with every kind of fault, in the simulator; none may break a rule.
+//! Hundreds of drives of three to six cars with every kind of fault, in the simulator; none may break a rule. A thousand
+//! and more: `cargo run --profile demo --no-default-features --features sim --example rehearse -- --seeds 1000`.
 
 use jamz::sim;
 
-/// Drives of one test, which share the machine's cores.
-const DRIVES: u64 = 250;
+/// Drives of one test; the tests share the machine's cores.
+const DRIVES: u64 = 75;
 const REPLAY: &str = "cargo run --no-default-features --features sim --example rehearse";
 
-fn rehearse(first: u64) {
+/// Drives that went wrong once, and what was wrong then.
+const LEARNED_FROM: [(u64, &str); 12] = [
+    (5, "a leader whose term was behind took control over and over, in vain"),
+    (17, "what one authority had refused was not taken from the next, which had not"),
+    (39, "the fifth car of a chain obeyed nobody"),
+    (71, "an own change that the server took after another had refused it was not known to its author"),
+    (93, "after an exchange of versions the whole state was asked for a second too late"),
+    (96, "who was about to return to the server took control from the DJ there"),
+    (158, "a state that was passed on waited a second for what it lacked"),
+    (178, "an answer overtook the news that left at the same moment, and undid them"),
+    (506, "the server's state, passed over while the mesh counted, was never asked for again"),
+    (815, "a change refused in passing was taken for known when its car came to lead"),
+    (1_003, "a rate was held together with the slewing in it"),
+    (1_260, "a rate that was learned was forgotten after a short meeting"),
+];
+
+fn rehearse(seeds: impl Iterator<Item = (u64, &'static str)>) {
     let mut failed = Vec::new();
-    for seed in first..first + DRIVES {
+    for (seed, once) in seeds {
         let report = sim::rehearse(seed, false);
         if !report.wrong.is_empty() {
             let wrong = report.wrong.join("\n  ");
-            failed.push(format!("seed {seed}: {wrong}\n  look at it: {REPLAY} -- --seed {seed}"));
+            failed.push(format!("seed {seed} {once}\n  {wrong}\n  look at it: {REPLAY} -- --seed {seed}"));
         }
     }
-    assert!(failed.is_empty(), "{} of {DRIVES} drives failed\n{}", failed.len(), failed.join("\n"));
+    assert!(failed.is_empty(), "{} drives failed\n{}", failed.len(), failed.join("\n"));
+}
+
+fn rehearse_from(first: u64) {
+    rehearse((first..first + DRIVES).map(|seed| (seed, "")));
 }
 
 #[test]
-fn drives_1_to_250_keep_all_rules() {
-    rehearse(1);
+fn what_went_wrong_once_does_not_again() {
+    rehearse(LEARNED_FROM.into_iter());
 }
 
 #[test]
-fn drives_251_to_500_keep_all_rules() {
-    rehearse(251);
+fn a_first_lot_of_drives_keeps_all_rules() {
+    rehearse_from(10_000);
 }
 
 #[test]
-fn drives_501_to_750_keep_all_rules() {
-    rehearse(501);
+fn a_second_lot_of_drives_keeps_all_rules() {
+    rehearse_from(20_000);
 }
 
 #[test]
-fn drives_751_to_1000_keep_all_rules() {
-    rehearse(751);
+fn a_third_lot_of_drives_keeps_all_rules() {
+    rehearse_from(30_000);
+}
+
+#[test]
+fn a_fourth_lot_of_drives_keeps_all_rules() {
+    rehearse_from(40_000);
 }

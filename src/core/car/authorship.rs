@@ -94,6 +94,7 @@ impl Car {
         match &verdict {
             Verdict::Applied | Verdict::Duplicate => self.own.close(id.sequence, &Ok(Reach::Convoy)),
             Verdict::Refused { reason } | Verdict::Superseded { reason } => {
+                self.withdraw(id, reason);
                 self.own.close(id.sequence, &Err(Refusal::Denied(reason.clone())));
                 let notice = Notice::Superseded { change: id.clone(), reason: reason.clone() };
                 self.outputs.push_back(Output::Notice(notice));

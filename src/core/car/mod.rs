@@ -169,7 +169,7 @@ impl Car {
             me: identity,
             volume,
             backend: Backend::known_as(saved.as_ref().and_then(|saved| saved.known_as.clone())),
-            mesh: Mesh::new(mesh),
+            mesh: Mesh::new(mesh, map.rate),
             hlc: tail.iter().map(|change| change.hlc).fold(Hlc::default(), Hlc::merge),
             state: saved.map(|saved| saved.snapshot).unwrap_or_default(),
             members: Vec::new(),

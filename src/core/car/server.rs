@@ -35,15 +35,18 @@ impl Car {
                 self.link = Link::Joined(Dialect::Jamz);
                 (self.rejoin, self.rejections) = (None, 0);
                 self.note_server_state(&snapshot.versions, now);
-                if !self.obeys_mesh() {
+                if self.takes_server_state() {
                     self.take_over(*snapshot, now);
                 }
                 self.tiers.handle_joined(now);
                 self.answered = now;
             }
             ServerEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
-            ServerEvent::State(_) if self.obeys_mesh() => {}
-            ServerEvent::State(snapshot) => self.take_over(*snapshot, now),
+            ServerEvent::State(snapshot) => {
+                if self.takes_server_state() {
+                    self.take_over(*snapshot, now);
+                }
+            }
             ServerEvent::Change(change) => self.handle_change(&change, now),
             ServerEvent::Acked { change, verdict } => self.handle_acked(&change, verdict, now),
             ServerEvent::Members(members) => self.members = members,
@@ -115,9 +118,7 @@ impl Car {
         self.note_server_lost(now);
         if was_joined {
             // The learned rate is kept, without the slew in progress.
-            if let Some(estimate) = self.estimator.estimate() {
-                self.clock.hold(estimate.map.rate, now);
-            }
+            self.hold_servers_time(now);
             self.touch(now);
         }
     }

@@ -96,7 +96,7 @@ impl Car {
         Saved {
             convoy: self.convoy.clone(),
             snapshot: self.state.clone(),
-            clock: self.clock.map().filter(|_| self.base == TimeBase::Convoy),
+            clock: self.kept_clock(now),
             at: self.convoy_now(now),
             sequence: self.own.sequence(),
             known_as: self.backend.known_as.clone(),

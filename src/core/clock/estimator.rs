@@ -122,6 +122,13 @@ impl Estimator {
         Some(Estimate { map, bound_us })
     }
 
+    /// The rate against the reference, once the exchanges span long enough to tell.
+    #[must_use]
+    pub fn measured_rate(&self) -> Option<f64> {
+        let span_us = self.samples.back()?.mono - self.samples.front()?.mono;
+        self.estimate().map(|estimate| estimate.map.rate).filter(|_| span_us >= RATE_SPAN_US + BUCKET_US)
+    }
+
     /// The error bound at `now`, with what the time since the last exchange has added.
     #[must_use]
     pub fn bound_us(&self, now: MonoTime) -> Option<i64> {

@@ -3,7 +3,7 @@
 use super::peer::{Live, Peer};
 use crate::core::car::{Car, TimeBase};
 use crate::core::changes::Action;
-use crate::core::clock::MonoTime;
+use crate::core::clock::{ClockMap, MonoTime};
 use crate::core::election::{Choice, Heard, Term, choose};
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Claim, Route, Source};
@@ -84,6 +84,10 @@ impl Car {
         if chosen != self.mesh.obeys {
             self.obey(chosen, now);
         }
+        if self.mesh.passed_over && !self.obeys_mesh() {
+            self.mesh.passed_over = false;
+            self.rejoin.get_or_insert(now);
+        }
         self.note_leader();
         self.lead(now);
         self.tend_control(now);
@@ -122,13 +126,32 @@ impl Car {
 
     /// Without a reference the learned rate is kept, without the slew in progress.
     fn hold_clock(&mut self, before: &Obeys, now: MonoTime) {
-        let rate = match before {
-            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(Live::rate),
-            Obeys::Server | Obeys::Myself => self.estimator.estimate().map(|estimate| estimate.map.rate),
-        };
-        if let Some(rate) = rate.filter(|_| self.base == TimeBase::Convoy) {
-            self.clock.hold(rate, now);
+        if self.base == TimeBase::Convoy {
+            self.mesh.learned_rate = self.learned_rate(before);
+            self.clock.hold(self.mesh.learned_rate, now);
         }
+    }
+
+    /// The server is gone: the learned rate is kept, without the slew in progress.
+    pub(in crate::core::car) fn hold_servers_time(&mut self, now: MonoTime) {
+        self.hold_clock(&Obeys::Server, now);
+    }
+
+    /// The rate of convoy time by this car's own clock: best by what the server showed; else by what the neighbour did
+    /// that is obeyed; else as it was once learned.
+    fn learned_rate(&self, obeyed: &Obeys) -> f64 {
+        let by_neighbour = match obeyed {
+            Obeys::Neighbour(peer) => self.mesh.live_with(peer).and_then(Live::rate),
+            Obeys::Server | Obeys::Myself => None,
+        };
+        self.estimator.measured_rate().or(by_neighbour).unwrap_or(self.mesh.learned_rate)
+    }
+
+    /// Convoy time for a later start, which has nothing to slew to at first.
+    pub(in crate::core::car) fn kept_clock(&self, now: MonoTime) -> Option<ClockMap> {
+        let map = self.clock.map().filter(|_| self.base == TimeBase::Convoy)?;
+        let rate = self.learned_rate(&self.mesh.obeys);
+        Some(ClockMap { mono0: now, convoy0: map.convoy(now), rate })
     }
 
     /// Another leader, though perhaps by the same way: what is known there has to be compared.

@@ -44,7 +44,7 @@ impl Live {
 
     /// The rate of convoy time by this car's clock, without the neighbour's slewing.
     pub(super) fn rate(&self) -> Option<f64> {
-        let rate = self.estimator.estimate()?.map.rate;
+        let rate = self.estimator.measured_rate()?;
         Some((1.0 + rate) * (1.0 + self.its_rate?) - 1.0)
     }
 

@@ -35,7 +35,8 @@ impl Car {
             return;
         }
         let is_known = self.state.versions.knows(&change.id);
-        if is_known || (!from_above && self.mesh.log.get(&change.id).is_some()) {
+        let was_refused = self.mesh.log.get(&change.id).is_some_and(|logged| logged.refused.is_some());
+        if is_known || (!from_above && was_refused) {
             if !from_above {
                 self.repeat(from, change, hops);
             }
@@ -61,14 +62,16 @@ impl Car {
             _ => None,
         };
         let is_refused = refused.is_some();
+        let from_below = (!from_above).then(|| from.clone());
+        let refused = refused.filter(|_| final_word);
         if let Some(logged) = self.mesh.log.get_mut(&change.id) {
-            // Another authority refused it once.
-            logged.refused = None;
+            // It was known, and did not count then.
+            (logged.from, logged.refused) = (from_below, refused);
+        } else {
+            let mut logged = Logged::new(change.clone(), from_below, AtServer::Unknown { due });
+            logged.refused = refused;
+            self.mesh.log.note(logged);
         }
-        let brought_by = (!from_above).then(|| from.clone());
-        let mut logged = Logged::new(change.clone(), brought_by, AtServer::Unknown { due });
-        logged.refused = refused.filter(|_| final_word);
-        self.mesh.log.note(logged);
         if final_word {
             self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
         }
@@ -166,6 +169,14 @@ impl Car {
         let back = logged.from.take().filter(|device| Some(device) != upstream.as_ref());
         if let Some(back) = back {
             self.tell_peer(&back, PeerMessage::Verdict { change: id.clone(), verdict: verdict.clone() });
+        }
+    }
+
+    /// An own change is void before anyone took it in: nobody is given it.
+    pub(in crate::core::car) fn withdraw(&mut self, id: &ChangeId, reason: &str) {
+        let is_known = self.state.versions.knows(id);
+        if let Some(logged) = self.mesh.log.get_mut(id).filter(|_| !is_known) {
+            logged.refused = Some(reason.to_owned());
         }
     }
 

@@ -52,17 +52,22 @@ pub(super) struct Mesh {
     /// Since when the DJ has been out of reach.
     orphaned: Option<MonoTime>,
 
+    /// The rate of convoy time by this car's clock, as it was last learned.
+    learned_rate: f64,
+
     log: Log,
     sync: Sync,
     digests: Digests,
     /// All who can be reached, this car among them.
     reached: BTreeSet<DeviceId>,
+    /// The server gave its state while the mesh's counted.
+    passed_over: bool,
     /// Something happened after which links and members have to be looked at again.
     stirred: bool,
 }
 
 impl Mesh {
-    pub(super) fn new(settings: MeshSettings) -> Self {
+    pub(super) fn new(settings: MeshSettings, learned_rate: f64) -> Self {
         Self {
             settings,
             peers: BTreeMap::new(),
@@ -75,10 +80,12 @@ impl Mesh {
             leading: Leading::default(),
             sources: Sources::default(),
             orphaned: None,
+            learned_rate,
             log: Log::default(),
             sync: Sync::default(),
             digests: Digests::default(),
             reached: BTreeSet::new(),
+            passed_over: false,
             stirred: true,
         }
     }
@@ -174,6 +181,12 @@ impl Car {
         matches!(self.mesh.obeys, Obeys::Neighbour(_)) || self.leads_others()
     }
 
+    /// Whether the server's state counts now; if not, it is asked for again when it does.
+    pub(super) fn takes_server_state(&mut self) -> bool {
+        self.mesh.passed_over = self.obeys_mesh();
+        !self.mesh.passed_over
+    }
+
     /// What an earlier run knew is there for others.
     pub(super) fn recall_log(&mut self, changes: impl Iterator<Item = Change>, now: MonoTime) {
         if self.mesh.settings.enabled {
@@ -226,7 +239,10 @@ impl Car {
         for peer in std::mem::take(&mut self.mesh.peers).into_keys() {
             self.outputs.push_back(Output::Mesh(MeshCommand::Close { peer }));
         }
-        self.mesh = Mesh { announced: self.mesh.announced.take(), ..Mesh::new(self.mesh.settings.clone()) };
+        self.mesh = Mesh {
+            announced: self.mesh.announced.take(),
+            ..Mesh::new(self.mesh.settings.clone(), self.mesh.learned_rate)
+        };
         self.announce();
     }
 

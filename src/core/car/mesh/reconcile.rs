@@ -13,7 +13,7 @@ use crate::core::timeline::Timeline;
 /// Clocks that differ by less than this keep the same time line.
 pub(super) const SAME_TIME_US: i64 = 500_000;
 /// A difference from the authority's side that lasts so long is looked into,
-const DIFFERS_US: i64 = 1_000_000;
+const DIFFERS_US: i64 = 700_000;
 /// and again after so long.
 const AGAIN_US: i64 = 1_000_000;
 /// While the two have not agreed yet, after so long.
@@ -173,7 +173,13 @@ impl Car {
             return;
         }
         self.mesh.sync.whole = false;
+        let theirs = snapshot.versions.clone();
         self.take_over(snapshot, now);
+        if !self.state.versions.beyond(&theirs, 1).is_empty() {
+            // They are to have at once what they do not know yet.
+            self.mesh.sync.asked = Some(now);
+            self.tell_peer(from, PeerMessage::Versions(self.state.versions.clone()));
+        }
     }
 
     /// A state was taken over: who follows is not left to find out.
