@@ -15,6 +15,9 @@ enum Row {
 pub(super) struct Disk {
     rows: Vec<(Change, Row)>,
     pub(super) saved: Option<Saved>,
+    /// The boot of now, and the one in which the state was kept.
+    pub(super) boot: u32,
+    saved_in: Option<u32>,
     /// Rows that `saved` has already.
     covered: usize,
     pub(super) sequence: u64,
@@ -41,7 +44,13 @@ impl Disk {
 
     pub(super) fn remember(&mut self, saved: Saved) {
         self.saved = Some(saved);
+        self.saved_in = Some(self.boot);
         self.covered = self.rows.len();
+    }
+
+    /// Whether the state was kept in this boot, by the clock of now.
+    pub(super) fn same_boot(&self) -> bool {
+        self.saved_in == Some(self.boot)
     }
 
     pub(super) fn tail(&self) -> Vec<Change> {

@@ -93,6 +93,7 @@ impl Node {
         self.life += 1;
         if reboot {
             self.crystal.zero = -at;
+            self.disk.boot += 1;
         }
         let start = Start {
             identity: self.identity.clone(),
@@ -104,7 +105,7 @@ impl Node {
             pending: self.disk.pending(),
             recent: self.disk.recent(),
             sequence: self.disk.sequence,
-            same_boot: !reboot && self.life > 1,
+            same_boot: self.disk.same_boot(),
         };
         self.car = Some(Car::new(start, self.crystal.mono(at)));
     }
