@@ -143,10 +143,12 @@ impl Rules {
             let state = core.state();
             let mut differs = Vec::new();
             if state.versions != first.versions {
-                differs.push(format!("versions {:?} instead of {:?}", state.versions, first.versions));
+                let (has, wanted) = (world.versions(&state.versions), world.versions(&first.versions));
+                differs.push(format!("versions {has} instead of {wanted}"));
             }
             if state.controller != first.controller || state.controlled != first.controlled {
-                differs.push(format!("controller {:?} instead of {:?}", state.controller, first.controller));
+                let (has, wanted) = (world.named(state.controller.as_ref()), world.named(first.controller.as_ref()));
+                differs.push(format!("controller {has} instead of {wanted}"));
             }
             let last = |s: &crate::core::convoy::Snapshot| s.timeline.last().map(|last| last.stamp.clone());
             if last(state) != last(first) {
@@ -302,7 +304,8 @@ impl World {
             .iter()
             .flatten()
             .find(|device| led_by_member && self.number_of(device).is_none_or(|number| !group.contains(&number)));
-        (named.len() != 1 || stranger.is_some()).then(|| format!("{named:?} in {group:?}"))
+        let names: Vec<String> = named.iter().map(|device| self.named(device.as_ref())).collect();
+        (named.len() != 1 || stranger.is_some()).then(|| format!("{} in {group:?}", names.join(" and ")))
     }
 
     fn apart_us(&self, group: &BTreeSet<usize>) -> Option<String> {
