@@ -95,7 +95,8 @@ impl Rules {
         self.look_for_storms(world);
     }
 
-    /// Where all keep the same time line, nobody's convoy time ever jumps.
+    /// Once a car keeps the convoy's time, that never jumps. (Without a server there may be several that were made up,
+    /// and when they meet one takes over the other's, which is far from it.)
     fn look_at_clocks(&mut self, world: &mut World) {
         let mut clocks = BTreeMap::new();
         let mut jumps = Vec::new();
@@ -107,11 +108,12 @@ impl Rules {
             if let Some(jump_us) = before.map(|before| offset_us - before).filter(|us| us.abs() > JUMP_US) {
                 jumps.push((car, jump_us));
             }
-            clocks.insert((car, node.life), offset_us);
+            if core.keeps_convoy_time() {
+                clocks.insert((car, node.life), offset_us);
+            }
         }
         self.clocks = clocks;
         for (car, jump_us) in jumps {
-            // A car that made up its own time, because it found nobody, takes over the convoy's.
             if self.has_server && jump_us.abs() < SECOND {
                 self.say(world, &format!("{car}'s convoy time jumps by {jump_us} us"));
             }
