@@ -8,6 +8,8 @@
 mod hub;
 #[path = "mesh_process/roadside.rs"]
 mod roadside;
+#[path = "mesh_process/two_servers.rs"]
+mod two_servers;
 
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/bus.rs"]
@@ -20,6 +22,9 @@ mod ctl;
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/daemon.rs"]
 mod daemon;
+#[allow(dead_code, unreachable_pub, reason = "each test uses its part of the support")]
+#[path = "support/jamz_server.rs"]
+mod jamz_server;
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/lan_network.rs"]
 mod network;

@@ -24,7 +24,7 @@ async fn controls_go_on_when_the_hub_leaves_dies_or_hangs_and_it_comes_back_into
     }
     let mut network = Network::new();
     let machines = [1, 2, 3].map(|n| network.machine_at(&format!("10.9.0.{n}/24")));
-    let [van, truck, bus] = [&machines[0], &machines[1], &machines[2]].map(|machine| Car::start(machine, SECRET, ""));
+    let [van, truck, bus] = [&machines[0], &machines[1], &machines[2]].map(|machine| Car::start(machine, SECRET, None));
     let (van, truck, bus) = tokio::join!(van, truck, bus);
     let mut cars = [van, truck, bus];
     until_all(&cars.each_ref(), "found each other", meshed(2)).await;

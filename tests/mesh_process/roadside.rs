@@ -12,7 +12,7 @@ async fn a_convoy_without_a_server_plays_together_and_survives_a_change_of_addre
     }
     let mut network = Network::new();
     let machines = [1, 2, 3].map(|n| network.machine_at(&format!("169.254.7.{n}/16")));
-    let [van, truck, bus] = [&machines[0], &machines[1], &machines[2]].map(|machine| Car::start(machine, SECRET, ""));
+    let [van, truck, bus] = [&machines[0], &machines[1], &machines[2]].map(|machine| Car::start(machine, SECRET, None));
     let (van, truck, bus) = tokio::join!(van, truck, bus);
     let all = [&van, &truck, &bus];
     until_all(&all, "found each other", meshed(2)).await;
@@ -53,7 +53,7 @@ async fn a_convoy_without_a_server_plays_together_and_survives_a_change_of_addre
 
 async fn a_stranger_is_not_let_in_and_says_why(network: &mut Network, members: &[&Car]) {
     let machine = network.machine_at("169.254.7.4/16");
-    let stranger = Car::start(&machine, "what the convoy does not share", "").await;
+    let stranger = Car::start(&machine, "what the convoy does not share", None).await;
     let told = |status: &Status| status.connection.reason.contains("secret_file");
     let status = stranger.daemon.until(&stranger.client, "told why it is alone", told).await;
     assert_eq!(status.connection.active_sync, ActiveSync::Offline);

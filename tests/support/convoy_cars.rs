@@ -1,6 +1,7 @@
 //! Real cars of one convoy, each on a machine of its own, and what is asked of several of them at once.
 
 use crate::daemon::{Daemon, PATIENCE, PROGRAM};
+use crate::jamz_server::Server;
 use jamz::api::client::{Client, ClientError};
 use jamz::core::request::{Addition, Done};
 use jamz::core::status::{ActiveSync, Status};
@@ -25,11 +26,16 @@ pub(crate) struct Car {
 }
 
 impl Car {
-    /// A car of convoy `alps` on this machine that knows this secret, with a track of ten minutes.
-    pub(crate) async fn start(machine: &str, secret: &str, settings: &str) -> Self {
+    /// A car of convoy `alps` on this machine that knows this secret, with a track of ten minutes; and with a server, on
+    /// which it is this user's.
+    pub(crate) async fn start(machine: &str, secret: &str, server: Option<(&Server, &str)>) -> Self {
         let mut daemon = Daemon::new("");
-        let file = daemon.path("secret");
-        let all = format!("[convoy]\nid = \"alps\"\nsecret_file = {file:?}\n{settings}");
+        let (file, token_file) = (daemon.path("secret"), daemon.path("token"));
+        let mut all = format!("[convoy]\nid = \"alps\"\nsecret_file = {file:?}\n");
+        if let Some((server, user)) = server {
+            fs::write(&token_file, server.token(user, "alps")["token"].as_str().unwrap()).unwrap();
+            all += &format!("[server]\nurl = {:?}\ntoken_file = {token_file:?}\n", server.url());
+        }
         fs::write(daemon.path("jamzd.toml.d/test.toml"), all).unwrap();
         fs::write(&file, secret).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
