@@ -170,7 +170,7 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
     let mut all = vec![PeerMessage::Hello(hello)];
     all.extend(changes().into_iter().zip(0..).map(|(change, n)| {
         let change = Box::new(change);
-        PeerMessage::Change { change, hops: n % 5 }
+        PeerMessage::Change { change, track: None, hops: n % 5 }
     }));
     all.extend(verdicts.map(|verdict| PeerMessage::Verdict { change: id(5), verdict }));
     all.extend([

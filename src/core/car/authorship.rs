@@ -138,6 +138,22 @@ impl Car {
         }
     }
 
+    /// A car that was known before and has forgotten it, as with a new card under its old key, goes on counting where the
+    /// others have it. What it did under numbers that were taken cannot be told apart there from what had them first.
+    pub(super) fn recall_numbers(&mut self) {
+        let last = self.state.versions.next(self.me.device()).saturating_sub(1);
+        if self.own.sequence() >= last {
+            return;
+        }
+        for change in self.own.stored_changes() {
+            if self.state.versions.knows(&change.id) {
+                let reason = "this car had lost its memory, and did this under a number of before; do it again".into();
+                self.settle(&change.id, Verdict::Superseded { reason });
+            }
+        }
+        self.own.count_on_from(last);
+    }
+
     /// After the authority's state was taken over: what was done here since counts on top of it, or is superseded.
     pub(super) fn replay_own(&mut self, now: MonoTime) {
         let own = self.own.stored_changes();

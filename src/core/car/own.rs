@@ -118,9 +118,9 @@ impl Own {
         self.pending.values().any(|pending| pending.change.action == Action::TakeControl)
     }
 
-    /// A change of ours came back that we did not know: its number is taken.
-    pub(super) fn skip(&mut self, id: &ChangeId) {
-        self.sequence = self.sequence.max(id.sequence);
+    /// Numbers up to this one are taken: others know changes of ours that we do not.
+    pub(super) fn count_on_from(&mut self, sequence: u64) {
+        self.sequence = self.sequence.max(sequence);
     }
 
     /// Whether the change is on its way still.

@@ -107,6 +107,9 @@ impl Car {
 
     fn handle_down(&mut self, reason: &str, now: MonoTime) {
         let was_joined = matches!(self.link, Link::Joined(_));
+        if self.is_in_session() {
+            self.backend.note_lost(self.hlc);
+        }
         self.link = Link::Down;
         self.rejoin = None;
         self.own.handle_down();
@@ -130,6 +133,7 @@ impl Car {
         self.state = Snapshot { term, ..snapshot };
         self.forget_digest();
         self.recall_time();
+        self.recall_numbers();
         self.replay_log(now);
         self.replay_own(now);
         self.queue_revision += 1;

@@ -87,7 +87,7 @@ impl Car {
         reached
     }
 
-    fn itself(&self) -> Member {
+    pub(in crate::core::car) fn itself(&self) -> Member {
         Member {
             device: self.me.device().to_string(),
             user: self.me.user.to_string(),
@@ -123,6 +123,14 @@ impl Car {
             shown.insert(self.me.device().to_string(), self.itself());
         }
         shown.into_values().collect()
+    }
+
+    /// Why nobody is found, where others are.
+    pub(in crate::core::car) fn strangers_only(&self) -> Option<&'static str> {
+        let alone = self.mesh.found.is_empty() && self.mesh.live().next().is_none();
+        (alone && self.mesh.strangers).then_some(
+            "the cars on this network are of another convoy, or have another secret (`secret_file` under [convoy])",
+        )
     }
 
     /// The user's `connectionState.webRTC`.

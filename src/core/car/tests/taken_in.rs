@@ -136,3 +136,30 @@ fn a_state_that_could_not_be_kept_is_kept_a_moment_later() {
     bench.wait(2 * SECOND);
     assert_eq!(kept(&bench), before + 1);
 }
+
+#[test]
+fn a_car_that_lost_its_memory_and_kept_its_key_does_not_use_its_numbers_again() {
+    let mut before = Bench::new(in_convoy());
+    before.join(Snapshot::default(), 0);
+    before.add(&[track("a", 10), track("b", 10), track("c", 10)]);
+    let mut held = Snapshot::default();
+    for change in before.changes_sent() {
+        assert_eq!(held.apply(change), Verdict::Applied);
+    }
+
+    let mut bench = Bench::new(in_convoy());
+    let early = bench.add(&[track("d", 10)]);
+    bench.wait(AWAIT_US);
+    assert_eq!(bench.queue(), ["d"], "done alone, under number 1");
+    bench.join(held.clone(), 0);
+    assert!(bench.reply(early).is_some());
+    let withdrawn = |output: &Output| matches!(output, Output::Notice(Notice::Superseded { .. }));
+    assert!(bench.seen.iter().any(withdrawn), "nobody is left to think that it counts");
+    assert_eq!(bench.queue(), ["a", "b", "c"]);
+    let sent = bench.changes_sent().len();
+    bench.add(&[track("e", 10)]);
+    let change = bench.changes_sent()[sent];
+    assert_eq!(change.id.sequence, 4);
+    assert_eq!(held.apply(change), Verdict::Applied, "and no duplicate");
+    assert_eq!(bench.queue(), ["a", "b", "c", "e"]);
+}
