@@ -10,6 +10,8 @@ use serde::Serialize;
 const OFFSET_P99_MS_MAX: f64 = 20.0;
 /// The user's bound.
 const FAILOVER_MS_MAX: f64 = 2_000.0;
+/// Where cars have to find each other anew, or the server.
+const REUNION_MS_MAX: f64 = 10_000.0;
 
 /// What is to be judged.
 pub struct Run {
@@ -22,6 +24,8 @@ pub struct Run {
     pub pauses: Vec<Span>,
     /// For each record, when its car was off.
     pub absences: Vec<Vec<Span>>,
+    /// When some cars had not heard of a control, as nothing reached them.
+    pub partings: Vec<Span>,
     pub failovers: Vec<Failover>,
     /// Whether the music itself has silent places, so that only a silence that not all cars share is a fault.
     pub music_has_silence: bool,
@@ -59,7 +63,8 @@ impl Run {
         for (at, a) in self.records.iter().enumerate() {
             for (other, b) in self.records.iter().enumerate().skip(at + 1) {
                 let both_on = self.music.without(self.off(at));
-                for span in both_on.iter().flat_map(|span| span.without(self.off(other))) {
+                let both_on = both_on.iter().flat_map(|span| span.without(self.off(other)));
+                for span in both_on.flat_map(|span| span.without(&self.partings)) {
                     let offsets_s = comparison.offsets_s(a, b, span)?;
                     offsets_ms.extend(offsets_s.iter().map(|offset_s| offset_s.abs() * 1e3));
                 }
@@ -77,7 +82,7 @@ impl Run {
             && self.controls_sent > 0
             && self.controls_applied == self.controls_sent
             && self.controls_lost == 0
-            && self.failovers.iter().all(|failover| failover.ms <= FAILOVER_MS_MAX);
+            && self.failovers.iter().all(|failover| failover.ms <= failover_ms_max(failover));
         Ok(Report {
             cars: self.cars,
             offset_ms,
@@ -119,6 +124,10 @@ impl Run {
     }
 }
 
+fn failover_ms_max(failover: &Failover) -> f64 {
+    if failover.is_reunion() { REUNION_MS_MAX } else { FAILOVER_MS_MAX }
+}
+
 /// To the microsecond.
 fn round(ms: f64) -> f64 {
     (ms * 1e3).round() / 1e3
@@ -149,6 +158,7 @@ mod tests {
             music: Span { from_s: 50.1, to_s: 51.9 },
             pauses: Vec::new(),
             absences: Vec::new(),
+            partings: Vec::new(),
             failovers: Vec::new(),
             music_has_silence: false,
             controls_sent: 4,
@@ -183,11 +193,28 @@ mod tests {
 
     #[test]
     fn a_slow_failover_is_not_ok_and_a_car_without_power_may_be_silent() {
-        let failover = |ms| vec![Failover { from: "socket".into(), to: "webrtc".into(), ms }];
+        let from =
+            |from: &str, ms| vec![Failover { by: "cut-internet".into(), from: from.into(), to: "webrtc".into(), ms }];
+        let failover = |ms| from("socket", ms);
+        assert!(Run { failovers: from("offline", 2_400.0), ..run(&[]) }.judge().unwrap().ok);
+        assert!(!Run { failovers: from("offline", f64::INFINITY), ..run(&[]) }.judge().unwrap().ok);
         assert!(Run { failovers: failover(310.0), ..run(&[]) }.judge().unwrap().ok);
         assert!(!Run { failovers: failover(2_400.0), ..run(&[]) }.judge().unwrap().ok);
         let off = vec![vec![], vec![Span { from_s: 50.9, to_s: 51.2 }]];
         assert!(Run { absences: off, ..run(&[(1, 48_000)]) }.judge().unwrap().ok);
+    }
+
+    #[test]
+    fn cars_that_could_not_hear_of_a_control_may_be_apart_until_they_can() {
+        let mut apart = run(&[]);
+        apart.records[2].stretches[0].frames.rotate_right(4_800);
+        assert!(!apart.judge().unwrap().ok);
+        apart.partings = vec![Span { from_s: 50.0, to_s: 52.0 }];
+        assert!(!apart.judge().unwrap().ok, "nothing is left to be compared");
+        let mut meeting = run(&[]);
+        meeting.records[2].stretches[0].frames[..24_000].rotate_right(4_800);
+        meeting.partings = vec![Span { from_s: 50.0, to_s: 50.9 }];
+        assert!(meeting.judge().unwrap().ok);
     }
 
     #[test]
