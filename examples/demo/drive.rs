@@ -12,7 +12,7 @@ use jamz::core::clock::Monotonic;
 use jamz::core::request::Done;
 use jamz::host::MonotonicClock;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const HISTORY_MAX: u32 = 1_000;
@@ -213,26 +213,31 @@ impl Account {
         Ok(())
     }
 
-    /// How many of the controls every car says to have applied, and how many some car has never heard of; waits a
-    /// little for the last ones.
+    /// How many of the controls count in every car, and how many some car does not know; waits a little for the last
+    /// ones.
     ///
     /// # Errors
     /// When a car does not answer.
     pub async fn controls_settled(&self, convoy: &mut Convoy) -> Result<(usize, usize)> {
         let (mut applied, mut lost) = (0, 0);
         for _ in 0..SETTLE_POLLS_MAX {
-            let mut everywhere: BTreeSet<String> = self.changes.iter().map(ToString::to_string).collect();
-            let mut known = everywhere.clone();
+            let mut histories = Vec::new();
+            let mut counts = BTreeSet::new();
             for car in &mut convoy.cars {
-                let history = car.client().await?.history(HISTORY_MAX).await.context("no history")?;
-                let all: BTreeSet<&str> = history.iter().map(|entry| entry.id.as_str()).collect();
-                known.retain(|id| all.contains(id.as_str()));
-                let counts = history.iter().filter(|entry| entry.state == "applied");
-                let here: BTreeSet<&str> = counts.map(|entry| entry.id.as_str()).collect();
-                everywhere.retain(|id| here.contains(id.as_str()));
+                let client = car.client().await?;
+                let history = client.history(HISTORY_MAX).await.context("no history")?;
+                histories.push(history.into_iter().map(|entry| (entry.id, entry.state)).collect::<BTreeMap<_, _>>());
+                let changes = client.status().await?.changes;
+                counts.insert((changes.applied, changes.pending));
             }
-            (applied, lost) = (everywhere.len(), self.changes.len() - known.len());
-            if applied == self.changes.len() {
+            // Who was away is given the state, and not each change that it is made of.
+            let same_state = counts.len() == 1;
+            let ids: Vec<String> = self.changes.iter().map(ToString::to_string).collect();
+            let knows = |id: &str| same_state || histories.iter().all(|history| history.contains_key(id));
+            let counts = |id: &str| histories.iter().filter_map(|history| history.get(id)).all(|it| it == "applied");
+            lost = ids.iter().filter(|id| !knows(id)).count();
+            applied = ids.iter().filter(|id| knows(id) && counts(id)).count();
+            if applied == ids.len() {
                 break;
             }
             tokio::time::sleep(SETTLE_POLL).await;

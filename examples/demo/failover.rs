@@ -42,6 +42,9 @@ struct Watched {
     client: Client,
     /// Since when each change counts there.
     applied_s: BTreeMap<String, f64>,
+    /// How many changes its state is made of, since when. Who was away is given the state, and not each change.
+    count: u64,
+    counted_s: f64,
 }
 
 impl Watch {
@@ -52,7 +55,8 @@ impl Watch {
     pub async fn begin(convoy: &Convoy, except: Option<usize>) -> Result<Self> {
         let mut watched = Vec::new();
         for car in convoy.cars.iter().filter(|car| car.is_on() && Some(car.number) != except) {
-            watched.push(Watched { client: car.another_client().await?, applied_s: BTreeMap::new() });
+            let client = car.another_client().await?;
+            watched.push(Watched { client, applied_s: BTreeMap::new(), count: 0, counted_s: now_s() });
         }
         Ok(Self(watched))
     }
@@ -66,23 +70,36 @@ impl Watch {
         let give_up_s = now_s() + wait_s;
         while now_s() < give_up_s {
             for watched in &mut self.0 {
-                let lacks = given.get().is_none_or(|ids| watched.has_all(ids).is_none());
+                let lacks = given.get().is_none_or(|ids| watched.since_s(ids).is_none());
                 if lacks {
                     watched.look().await?;
                 }
             }
-            if let Some(ids) = given.get() {
-                if ids.is_empty() {
-                    return Ok(None);
+            match given.get() {
+                Some(ids) if ids.is_empty() => return Ok(None),
+                Some(ids) => {
+                    if let Some(applied_s) = self.since_s(ids) {
+                        return Ok(Some(applied_s));
+                    }
                 }
-                let everywhere: Option<Vec<f64>> = self.0.iter().map(|watched| watched.has_all(ids)).collect();
-                if let Some(times_s) = everywhere {
-                    return Ok(times_s.into_iter().reduce(f64::max));
-                }
+                None => {}
             }
             tokio::time::sleep(POLL).await;
         }
         Ok(None)
+    }
+
+    /// Since when these changes count everywhere.
+    fn since_s(&self, ids: &[ChangeId]) -> Option<f64> {
+        // Whose state is made of as many changes as that of the car that made these knows them as well.
+        let count =
+            self.0.iter().filter(|watched| watched.since_s(ids).is_some()).map(|watched| watched.count).max()?;
+        let since_s = |watched: &Watched| {
+            let by_state = (watched.count == count).then_some(watched.counted_s);
+            watched.since_s(ids).or(by_state)
+        };
+        let times_s: Option<Vec<f64>> = self.0.iter().map(since_s).collect();
+        times_s?.into_iter().reduce(f64::max)
     }
 }
 
@@ -94,11 +111,15 @@ impl Watched {
         for entry in history.into_iter().filter(|entry| matches!(entry.state.as_str(), "applied" | "pending")) {
             self.applied_s.entry(entry.id).or_insert(seen_s);
         }
+        let count = self.client.status().await?.changes.applied;
+        if count != self.count {
+            (self.count, self.counted_s) = (count, now_s());
+        }
         Ok(())
     }
 
     /// Since when all of them count here.
-    fn has_all(&self, ids: &[ChangeId]) -> Option<f64> {
+    fn since_s(&self, ids: &[ChangeId]) -> Option<f64> {
         let times_s: Option<Vec<f64>> = ids.iter().map(|id| self.applied_s.get(&id.to_string()).copied()).collect();
         times_s?.into_iter().reduce(f64::max)
     }

@@ -39,6 +39,7 @@ pub struct Report {
     pub cars: usize,
     pub offset_ms: Offsets,
     pub silence_ms: f64,
+    pub silences: Vec<Silence>,
     pub controls_sent: usize,
     pub controls_applied: usize,
     pub controls_lost: usize,
@@ -52,6 +53,16 @@ pub struct Offsets {
     pub p50: f64,
     pub p99: f64,
     pub max: f64,
+}
+
+/// Where music should have been.
+#[derive(Debug, Serialize)]
+pub struct Silence {
+    /// Counted from one, of the cars that are judged.
+    pub car: usize,
+    /// After the first moment that is judged.
+    pub at_s: f64,
+    pub ms: f64,
 }
 
 impl Run {
@@ -76,7 +87,8 @@ impl Run {
             offsets_ms.get(place).map_or(f64::NAN, |offset| round(*offset))
         };
         let offset_ms = Offsets { p50: at(0.5), p99: at(0.99), max: at(1.0) };
-        let silence_ms = round(self.unwanted_silence_s() * 1e3);
+        let silences = self.unwanted_silences();
+        let silence_ms = round(silences.iter().map(|silence| silence.ms).sum());
         let ok = offset_ms.p99 <= OFFSET_P99_MS_MAX
             && silence_ms == 0.0
             && self.controls_sent > 0
@@ -87,6 +99,7 @@ impl Run {
             cars: self.cars,
             offset_ms,
             silence_ms,
+            silences,
             controls_sent: self.controls_sent,
             controls_applied: self.controls_applied,
             controls_lost: self.controls_lost,
@@ -100,10 +113,10 @@ impl Run {
         self.absences.get(car).map_or(&[], Vec::as_slice)
     }
 
-    /// All cars together.
-    fn unwanted_silence_s(&self) -> f64 {
+    /// Of all cars.
+    fn unwanted_silences(&self) -> Vec<Silence> {
         let silent: Vec<Vec<Span>> = self.records.iter().map(|record| silences(record, self.music)).collect();
-        let mut total_s = 0.0;
+        let mut unwanted = Vec::new();
         for (car, runs) in silent.iter().enumerate() {
             let unasked = runs.iter().flat_map(|run| run.without(&self.pauses));
             let unasked = unasked.flat_map(|run| run.without(self.off(car)));
@@ -117,10 +130,15 @@ impl Run {
                     left = others.flat_map(|(_, theirs)| shared(&run, theirs)).collect();
                     left = super::span::join(left, 0.0);
                 }
-                total_s += left.iter().map(|part| part.length_s()).filter(|s| *s > 0.005).sum::<f64>();
+                let long = left.iter().filter(|part| part.length_s() > 0.005);
+                unwanted.extend(long.map(|part| Silence {
+                    car: car + 1,
+                    at_s: round(part.from_s - self.music.from_s),
+                    ms: round(part.length_s() * 1e3),
+                }));
             }
         }
-        total_s
+        unwanted
     }
 }
 
@@ -172,7 +190,7 @@ mod tests {
         let report = run(&[]).judge().unwrap();
         let line = serde_json::to_string(&report).unwrap();
         let expected = concat!(
-            r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"#,
+            r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"silences":[],"#,
             r#""controls_sent":4,"controls_applied":4,"controls_lost":0,"failovers":[],"ok":true}"#
         );
         assert_eq!(line, expected);
