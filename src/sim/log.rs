@@ -58,7 +58,7 @@ impl World {
         Some(match message {
             PeerMessage::Beat(_) => return None,
             PeerMessage::Hello(_) => "hello".into(),
-            PeerMessage::Change { change, hops } => format!("{}, hop {hops}", self.change(change)),
+            PeerMessage::Change { change, hops, .. } => format!("{}, hop {hops}", self.change(change)),
             PeerMessage::Verdict { change, verdict } => format!("{} is {}", self.id(change), word(verdict)),
             PeerMessage::Versions(versions) => format!("knows {}", self.versions(versions)),
             PeerMessage::Want(ids) => format!("wants {:?}", ids.iter().map(|id| self.id(id)).collect::<Vec<_>>()),
