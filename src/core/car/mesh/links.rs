@@ -1,7 +1,7 @@
 //! Which links there should be, and how they come and go.
 
-use super::peer::{Link, Live, Peer};
 use super::PEERS_MAX;
+use super::peer::{Link, Live, Peer};
 use crate::core::car::Car;
 use crate::core::clock::MonoTime;
 use crate::core::election::{Rank, hubs};
