@@ -19,7 +19,10 @@ pub enum Action {
     Revive,
     /// Whichever of the two can be done.
     KillOrRevive,
+    /// Asks the server to end, as systemd does.
     StopServer,
+    /// Ends it without a word.
+    KillServer,
     StartServer,
     StopOrStartServer,
     /// Cuts a car's cable, or those of all cars.
@@ -32,7 +35,16 @@ pub enum Action {
         cable: Cable,
         car: Option<usize>,
     },
-    /// Plugs all cables in.
+    /// The car hears nothing of what the other sends to it over the LAN; it is heard itself.
+    Deafen {
+        car: usize,
+        to: usize,
+    },
+    Hear {
+        car: usize,
+        to: usize,
+    },
+    /// Mends all cables and ears, and starts the server.
     Restore,
     /// Cuts what is whole, mends what is cut.
     CutOrMend {
@@ -40,6 +52,28 @@ pub enum Action {
         car: Option<usize>,
     },
     Quit,
+}
+
+/// As a script says it.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, car) = match self {
+            Self::Kill { car } => ("kill", car),
+            Self::Cut { cable: Cable::Internet, car } => ("cut-internet", car),
+            Self::Cut { cable: Cable::Lan, car } => ("cut-lan", car),
+            Self::Mend { cable: Cable::Internet, car } => ("mend-internet", car),
+            Self::Mend { cable: Cable::Lan, car } => ("mend-lan", car),
+            Self::Deafen { car, to } => return write!(f, "deafen {} {}", car + 1, to + 1),
+            Self::Hear { car, to } => return write!(f, "hear {} {}", car + 1, to + 1),
+            Self::StopServer => ("stop-server", &None),
+            Self::KillServer => ("kill-server", &None),
+            Self::StartServer => ("start-server", &None),
+            Self::Restore => ("restore", &None),
+            other => return write!(f, "{other:?}"),
+        };
+        f.write_str(verb)?;
+        car.map_or(Ok(()), |car| write!(f, " {}", car + 1))
+    }
 }
 
 /// What a DJ does.

@@ -5,6 +5,7 @@ use super::process::Process;
 use super::road::{Cable, Road};
 use anyhow::{Context, Result, bail};
 use jamz::core::request::Addition;
+use jamz::core::status::ActiveSync;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -104,6 +105,15 @@ impl Convoy {
         Ok(())
     }
 
+    /// # Errors
+    /// When it cannot be waited for.
+    pub async fn kill_server(&mut self) -> Result<()> {
+        if let Some(server) = self.server.take() {
+            server.kill().await?;
+        }
+        Ok(())
+    }
+
     pub fn has_server(&self) -> bool {
         self.server.is_some()
     }
@@ -177,6 +187,43 @@ impl Convoy {
     pub fn is_cut(&self, cable: Cable, car: Option<usize>) -> bool {
         let cars = car.map_or(0..self.cars.len(), |car| car..car + 1);
         cars.into_iter().any(|car| self.road.is_cut(cable, car))
+    }
+
+    /// Mends the road, and starts the server.
+    ///
+    /// # Errors
+    /// When a part cannot be mended, or the server does not come up.
+    pub async fn restore(&mut self) -> Result<()> {
+        for (car, to) in self.road.deaf() {
+            self.road.set_deaf(car, to, false)?;
+        }
+        for cable in [Cable::Lan, Cable::Internet] {
+            if self.is_cut(cable, None) {
+                self.set_cut(cable, None, false)?;
+            }
+        }
+        if self.server.is_none() {
+            self.start_server().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether all cars that are on can reach each other, in whatever way.
+    pub fn is_together(&self) -> bool {
+        let on: Vec<usize> = self.cars.iter().filter(|car| car.is_on()).map(|car| car.number).collect();
+        self.road.joins(&on, self.has_server())
+    }
+
+    /// The tier that a car should come to, as the road is now.
+    pub fn tier_expected(&self, car: usize) -> ActiveSync {
+        let others = self.cars.iter().filter(|other| other.is_on() && other.number != car);
+        if self.has_server() && !self.road.is_cut(Cable::Internet, car) {
+            ActiveSync::Socket
+        } else if others.into_iter().any(|other| self.road.hear_each_other(car, other.number)) {
+            ActiveSync::Webrtc
+        } else {
+            ActiveSync::Offline
+        }
     }
 
     /// Puts the music into the playlist, in the order of its files.

@@ -4,7 +4,6 @@ use super::action::{Action, Control};
 use super::car::Car;
 use super::convoy::Convoy;
 use super::failover::{Failover, Watch};
-use super::road::Cable;
 use super::span::Span;
 use anyhow::{Context, Result};
 use jamz::api::client::{Client, ClientError};
@@ -12,7 +11,8 @@ use jamz::core::changes::ChangeId;
 use jamz::core::clock::Monotonic;
 use jamz::core::request::Done;
 use jamz::host::MonotonicClock;
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const HISTORY_MAX: u32 = 1_000;
@@ -20,7 +20,11 @@ const SETTLE_POLL: Duration = Duration::from_millis(200);
 const SETTLE_POLLS_MAX: usize = 25;
 const TIER_POLL: Duration = Duration::from_millis(50);
 /// So long a car may take to see that its tier has changed.
-const TIER_S_MAX: f64 = 6.0;
+const TIER_S_MAX: f64 = 15.0;
+/// So long a control may take that is given while the road changes.
+const WAIT_S_MAX: f64 = 15.0;
+/// A car that hears late of a control has found its place again after so long.
+const MEET_S: f64 = 0.5;
 /// What a card played last before the power goes is not in its record yet.
 const RECORD_S: f64 = 0.5;
 /// So long a car that gets its power back may be silent.
@@ -44,6 +48,8 @@ pub struct Account {
     pub pauses: Vec<Span>,
     /// When which car had no power, or was only just starting.
     pub absences: Vec<(usize, Span)>,
+    /// From a control that not every car could hear to the moment when all had.
+    pub partings: Vec<Span>,
     pub failovers: Vec<Failover>,
     /// When the music was first to be heard.
     pub starts_s: Option<f64>,
@@ -62,86 +68,101 @@ impl Account {
     /// When a program cannot be started or stopped, or a car does not answer.
     pub async fn act(&mut self, convoy: &mut Convoy, action: Action) -> Result<()> {
         match resolve(convoy, action) {
-            Action::Control(control) => self.control(convoy, control).await,
-            Action::Kill { car } => self.kill(convoy, car).await?,
+            Action::Control(control) => drop(self.control(convoy, control).await),
             Action::Revive => self.revive(convoy)?,
-            Action::StopServer => {
-                convoy.stop_server().await?;
-                "the server was stopped".clone_into(&mut self.last);
-            }
-            Action::StartServer => {
-                convoy.start_server().await?;
-                "the server was started".clone_into(&mut self.last);
-            }
-            Action::Cut { cable, car } => self.set_cut(convoy, cable, car, true).await?,
-            Action::Mend { cable, car } => self.set_cut(convoy, cable, car, false).await?,
-            Action::Restore => self.restore(convoy).await?,
-            _ => {}
+            Action::Quit => {}
+            change => self.change_road(convoy, change).await?,
         }
         Ok(())
     }
 
-    /// Cuts a cable, or plugs it in. When that is to change the tier, a control is given at that moment and timed.
-    async fn set_cut(&mut self, convoy: &mut Convoy, cable: Cable, car: Option<usize>, cut: bool) -> Result<()> {
-        if !convoy.road.can_be_cut() {
+    /// Changes what the cars can reach. A control is given at that moment, and timed; where not every car can be
+    /// reached any more, when that changes.
+    async fn change_road(&mut self, convoy: &mut Convoy, change: Action) -> Result<()> {
+        let needs_cables = !matches!(change, Action::Kill { .. }) && !is_of_server(change);
+        if needs_cables && !convoy.road.can_be_cut() {
             "no network can be cut here: this user may make no network namespaces".clone_into(&mut self.last);
             return Ok(());
         }
         convoy.refresh().await?;
-        let seen = car.or_else(|| convoy.leader()).unwrap_or(0);
-        let from = tier(convoy, seen);
-        let watch = Watch::begin(convoy).await?;
-        convoy.set_cut(cable, car, cut)?;
-        let cut_s = now_s();
-        let ((), applied_s) = tokio::join!(self.control(convoy, NUDGE), watch.applied_everywhere());
+        let victim = if let Action::Kill { car } = change { victim(convoy, car) } else { None };
+        let loses_leader = victim.is_some() && victim == convoy.leader();
+        let observer = observer(convoy, change, victim);
+        let (from, was_together) = (tier(convoy, observer), convoy.is_together());
+        let watch = Watch::begin(convoy, victim).await?;
+        self.make_change(convoy, change, victim).await?;
+        let changed_s = now_s();
+        self.last = change.to_string();
+        if !convoy.is_together() {
+            await_tier(convoy, observer).await?;
+            return Ok(());
+        }
+        if !was_together {
+            self.partings.push(Span { from_s: changed_s, to_s: f64::INFINITY });
+        }
+        let given = OnceCell::new();
+        let patience_s = if loses_leader { WAIT_S_MAX } else { 0.0 };
+        let (nudged, applied_s) =
+            tokio::join!(self.nudge(convoy, &given, patience_s), watch.applied_everywhere(&given, WAIT_S_MAX));
+        nudged?;
         let applied_s = applied_s?;
-        let what = match cable {
-            Cable::Internet => "the internet",
-            Cable::Lan => "the LAN between the cars",
-        };
-        self.last = format!("{what} was {}", if cut { "cut" } else { "restored" });
-        let to = self.await_tier(convoy, seen, &from).await?;
-        if to != from {
-            let ms = applied_s.map_or(f64::INFINITY, |applied_s| ((applied_s - cut_s) * 1e4).round() / 10.0);
-            self.last = format!("{}: {from} to {to}, a control took {ms} ms", self.last);
-            self.failovers.push(Failover { from, to, ms });
-        }
+        self.meet(convoy, applied_s);
+        let to = await_tier(convoy, observer).await?;
+        let ms = applied_s.map_or(f64::INFINITY, |applied_s| ((applied_s - changed_s) * 1e4).round() / 10.0);
+        self.last = format!("{change}: {from} to {to}, a control took {ms} ms");
+        self.failovers.push(Failover { by: change.to_string(), from, to, ms });
         Ok(())
     }
 
-    /// The tier that follows, once it differs; it is left alone for a while.
-    async fn await_tier(&self, convoy: &mut Convoy, car: usize, from: &str) -> Result<String> {
-        let give_up_s = now_s() + TIER_S_MAX;
+    async fn make_change(&mut self, convoy: &mut Convoy, change: Action, victim: Option<usize>) -> Result<()> {
+        match change {
+            Action::Kill { .. } => self.kill(convoy, victim).await,
+            Action::StopServer => convoy.stop_server().await,
+            Action::KillServer => convoy.kill_server().await,
+            Action::StartServer => convoy.start_server().await,
+            Action::Cut { cable, car } => convoy.set_cut(cable, car, true),
+            Action::Mend { cable, car } => convoy.set_cut(cable, car, false),
+            Action::Deafen { car, to } => convoy.road.set_deaf(car, to, true),
+            Action::Hear { car, to } => convoy.road.set_deaf(car, to, false),
+            Action::Restore => convoy.restore().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a control. Where the leader is gone, as soon as another car's DJ may.
+    async fn nudge(&mut self, convoy: &mut Convoy, given: &OnceCell<Vec<ChangeId>>, patience_s: f64) -> Result<()> {
+        let give_up_s = now_s() + patience_s;
         loop {
-            convoy.refresh().await?;
-            let now = tier(convoy, car);
-            if now != from || now_s() > give_up_s {
-                return Ok(now);
+            let refused = self.refused;
+            let changes = self.control(convoy, NUDGE).await;
+            if !changes.is_empty() || now_s() >= give_up_s {
+                let _ = given.set(changes);
+                return Ok(());
             }
+            self.refused = refused;
             tokio::time::sleep(TIER_POLL).await;
+            convoy.refresh().await?;
         }
     }
 
-    async fn restore(&mut self, convoy: &mut Convoy) -> Result<()> {
-        for car in 0..convoy.cars.len() {
-            if convoy.road.is_cut(Cable::Lan, car) {
-                convoy.set_cut(Cable::Lan, Some(car), false)?;
-            }
+    /// All cars have come to know everything again.
+    fn meet(&mut self, convoy: &Convoy, applied_s: Option<f64>) {
+        let leads_us = convoy.cars.iter().filter_map(|car| car.status.as_ref()).map(|status| status.lead_us);
+        let lead_s = leads_us.max().unwrap_or(0) as f64 * 1e-6;
+        if let (Some(parting), Some(applied_s)) = (self.partings.last_mut(), applied_s) {
+            parting.to_s = parting.to_s.min(applied_s + lead_s + MEET_S);
         }
-        if convoy.is_cut(Cable::Internet, None) {
-            self.set_cut(convoy, Cable::Internet, None, false).await?;
-        }
-        "all cables are plugged in".clone_into(&mut self.last);
-        Ok(())
     }
 
-    async fn control(&mut self, convoy: &mut Convoy, control: Control) {
+    /// The changes that it made; none when it is refused.
+    async fn control(&mut self, convoy: &mut Convoy, control: Control) -> Vec<ChangeId> {
         let Some(leader) = convoy.leader() else {
             "no car is on".clone_into(&mut self.last);
-            return;
+            return Vec::new();
         };
         let number = if control == Control::Take { (leader + 1) % convoy.cars.len() } else { leader };
-        let Some(car) = convoy.cars.get_mut(number) else { return };
+        let apart = !convoy.is_together();
+        let Some(car) = convoy.cars.get_mut(number) else { return Vec::new() };
         let lead_s = car.status.as_ref().map_or(0.0, |status| status.lead_us as f64 * 1e-6);
         let sent_s = now_s();
         self.last = format!("{} {control}", car.name);
@@ -149,13 +170,17 @@ impl Account {
             Ok(client) => ask(client, control).await.map_err(|refusal| refusal.to_string()),
             Err(problem) => Err(problem.to_string()),
         };
-        match result {
-            Ok(done) => self.changes.extend(done.changes),
+        let changes = match result {
+            Ok(done) => done.changes,
             Err(refusal) => {
                 self.refused += 1;
                 self.last = format!("{}: {refusal}", car.name);
-                return;
+                return Vec::new();
             }
+        };
+        self.changes.extend(changes.iter().cloned());
+        if apart {
+            self.partings.push(Span { from_s: sent_s, to_s: f64::INFINITY });
         }
         let effective_s = now_s() + lead_s + FADE_S;
         if control == Control::Pause {
@@ -166,6 +191,7 @@ impl Account {
                 pause.to_s = pause.to_s.min(effective_s);
             }
         }
+        changes
     }
 
     fn revive(&mut self, convoy: &mut Convoy) -> Result<()> {
@@ -179,38 +205,39 @@ impl Account {
         Ok(())
     }
 
-    async fn kill(&mut self, convoy: &mut Convoy, number: Option<usize>) -> Result<()> {
-        let leader = convoy.leader();
-        let meant = |car: &Car| number.map_or(Some(car.number) != leader, |number| car.number == number);
-        if let Some(car) = convoy.cars.iter_mut().rfind(|car| car.is_on() && meant(car)) {
-            self.last = format!("{} lost its power", car.name);
-            let from_s = now_s() - RECORD_S;
-            self.absences.push((car.number, Span { from_s, to_s: f64::INFINITY }));
+    async fn kill(&mut self, convoy: &mut Convoy, victim: Option<usize>) -> Result<()> {
+        if let Some(car) = victim.and_then(|victim| convoy.cars.get_mut(victim)) {
+            self.absences.push((car.number, Span { from_s: now_s() - RECORD_S, to_s: f64::INFINITY }));
             car.kill().await?;
         }
         Ok(())
     }
 
-    /// How many of the controls every car says to have applied, and how many some car has never heard of; waits a
-    /// little for the last ones.
+    /// How many of the controls count in every car, and how many some car does not know; waits a little for the last
+    /// ones.
     ///
     /// # Errors
     /// When a car does not answer.
     pub async fn controls_settled(&self, convoy: &mut Convoy) -> Result<(usize, usize)> {
         let (mut applied, mut lost) = (0, 0);
         for _ in 0..SETTLE_POLLS_MAX {
-            let mut everywhere: BTreeSet<String> = self.changes.iter().map(ToString::to_string).collect();
-            let mut known = everywhere.clone();
+            let mut histories = Vec::new();
+            let mut counts = BTreeSet::new();
             for car in &mut convoy.cars {
-                let history = car.client().await?.history(HISTORY_MAX).await.context("no history")?;
-                let all: BTreeSet<&str> = history.iter().map(|entry| entry.id.as_str()).collect();
-                known.retain(|id| all.contains(id.as_str()));
-                let counts = history.iter().filter(|entry| entry.state == "applied");
-                let here: BTreeSet<&str> = counts.map(|entry| entry.id.as_str()).collect();
-                everywhere.retain(|id| here.contains(id.as_str()));
+                let client = car.client().await?;
+                let history = client.history(HISTORY_MAX).await.context("no history")?;
+                histories.push(history.into_iter().map(|entry| (entry.id, entry.state)).collect::<BTreeMap<_, _>>());
+                let changes = client.status().await?.changes;
+                counts.insert((changes.applied, changes.pending));
             }
-            (applied, lost) = (everywhere.len(), self.changes.len() - known.len());
-            if applied == self.changes.len() {
+            // Who was away is given the state, and not each change that it is made of.
+            let same_state = counts.len() == 1;
+            let ids: Vec<String> = self.changes.iter().map(ToString::to_string).collect();
+            let knows = |id: &str| same_state || histories.iter().all(|history| history.contains_key(id));
+            let counts = |id: &str| histories.iter().filter_map(|history| history.get(id)).all(|it| it == "applied");
+            lost = ids.iter().filter(|id| !knows(id)).count();
+            applied = ids.iter().filter(|id| knows(id) && counts(id)).count();
+            if applied == ids.len() {
                 break;
             }
             tokio::time::sleep(SETTLE_POLL).await;
@@ -231,6 +258,42 @@ fn resolve(convoy: &Convoy, action: Action) -> Action {
         Action::CutOrMend { cable, car } if convoy.is_cut(cable, car) => Action::Mend { cable, car },
         Action::CutOrMend { cable, car } => Action::Cut { cable, car },
         other => other,
+    }
+}
+
+/// The car that is meant to lose its power: that one, or one that does not lead.
+fn victim(convoy: &Convoy, number: Option<usize>) -> Option<usize> {
+    let leader = convoy.leader();
+    let meant = |car: &Car| number.map_or(Some(car.number) != leader, |number| car.number == number);
+    convoy.cars.iter().rfind(|car| car.is_on() && meant(car)).map(|car| car.number)
+}
+
+fn is_of_server(action: Action) -> bool {
+    matches!(action, Action::StopServer | Action::KillServer | Action::StartServer)
+}
+
+/// The car whose tier shows what the change did: the one that it is about, else the leader.
+fn observer(convoy: &Convoy, change: Action, victim: Option<usize>) -> usize {
+    let about = match change {
+        Action::Cut { car, .. } | Action::Mend { car, .. } => car,
+        Action::Deafen { car, .. } | Action::Hear { car, .. } => Some(car),
+        _ => None,
+    };
+    let leader = convoy.leader().filter(|leader| Some(*leader) != victim);
+    let other = || convoy.cars.iter().find(|car| car.is_on() && Some(car.number) != victim).map(|car| car.number);
+    about.or(leader).or_else(other).unwrap_or(0)
+}
+
+/// The tier of a car once it is the one that is expected as the road is, or when that takes too long.
+async fn await_tier(convoy: &mut Convoy, car: usize) -> Result<String> {
+    let give_up_s = now_s() + TIER_S_MAX;
+    loop {
+        convoy.refresh().await?;
+        let now = tier(convoy, car);
+        if now == convoy.tier_expected(car).as_str() || now_s() > give_up_s {
+            return Ok(now);
+        }
+        tokio::time::sleep(TIER_POLL).await;
     }
 }
 

@@ -1,79 +1,126 @@
-//! How long a control takes that is given at the very moment when a network is cut or comes back.
+//! How long a control takes that is given at the very moment when the road changes: a network is cut or comes back, the
+//! server or a car is gone.
 
 use super::convoy::Convoy;
 use super::drive::now_s;
 use anyhow::Result;
 use jamz::api::client::Client;
+use jamz::core::changes::ChangeId;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const POLL: Duration = Duration::from_millis(10);
-const WAIT_S_MAX: f64 = 10.0;
-/// Controls that may have been given a moment before.
+/// Controls that may have been given since.
 const HISTORY: u32 = 16;
 
-/// From the cut to the moment when a control given then is applied in every car that is on.
+/// From the change of the road to the moment when a control given then is applied in every car that is on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Failover {
+    /// What changed, as a script says it.
+    pub by: String,
     /// The tier before.
     pub from: String,
     /// The tier after.
     pub to: String,
+    /// Infinite (`null` in JSON) when it is not applied everywhere in the end.
     pub ms: f64,
 }
 
+impl Failover {
+    /// Whether cars that could not reach each other can again, which takes new links.
+    pub fn is_reunion(&self) -> bool {
+        self.from == "offline"
+    }
+}
+
 /// Reads every car's history on connections of its own, so that a control can be given meanwhile.
-pub struct Watch {
-    clients: Vec<Client>,
-    known: BTreeSet<String>,
+pub struct Watch(Vec<Watched>);
+
+struct Watched {
+    client: Client,
+    /// Since when each change counts there.
+    applied_s: BTreeMap<String, f64>,
+    /// How many changes its state is made of, since when. Who was away is given the state, and not each change.
+    count: u64,
+    counted_s: f64,
 }
 
 impl Watch {
-    /// # Errors
-    /// When a car does not answer.
-    pub async fn begin(convoy: &Convoy) -> Result<Self> {
-        let mut watch = Self { clients: Vec::new(), known: BTreeSet::new() };
-        for car in convoy.cars.iter().filter(|car| car.is_on()) {
-            let client = car.another_client().await?;
-            watch.known.extend(client.history(HISTORY).await?.into_iter().map(|entry| entry.id));
-            watch.clients.push(client);
-        }
-        Ok(watch)
-    }
-
-    /// Waits until every car has one and the same new change; by the monotonic clock, none when that takes too long.
+    /// Of all cars that are on, `except` one that is about to be off.
     ///
     /// # Errors
     /// When a car does not answer.
-    pub async fn applied_everywhere(self) -> Result<Option<f64>> {
-        let give_up_s = now_s() + WAIT_S_MAX;
-        let mut waiting = self.clients;
-        let mut new: Option<BTreeSet<String>> = None;
+    pub async fn begin(convoy: &Convoy, except: Option<usize>) -> Result<Self> {
+        let mut watched = Vec::new();
+        for car in convoy.cars.iter().filter(|car| car.is_on() && Some(car.number) != except) {
+            let client = car.another_client().await?;
+            watched.push(Watched { client, applied_s: BTreeMap::new(), count: 0, counted_s: now_s() });
+        }
+        Ok(Self(watched))
+    }
+
+    /// Waits until the changes that are `given` meanwhile count in every car; by the monotonic clock, none when that
+    /// takes longer than `wait_s`.
+    ///
+    /// # Errors
+    /// When a car does not answer.
+    pub async fn applied_everywhere(mut self, given: &OnceCell<Vec<ChangeId>>, wait_s: f64) -> Result<Option<f64>> {
+        let give_up_s = now_s() + wait_s;
         while now_s() < give_up_s {
-            let mut late = Vec::new();
-            for client in waiting {
-                let here: BTreeSet<String> = client
-                    .history(HISTORY)
-                    .await?
-                    .into_iter()
-                    // Its author has it as pending until an authority has said yes; it counts there all the same.
-                    .filter(|entry| matches!(entry.state.as_str(), "applied" | "pending"))
-                    .map(|entry| entry.id)
-                    .filter(|id| !self.known.contains(id) && new.as_ref().is_none_or(|new| new.contains(id)))
-                    .collect();
-                if here.is_empty() {
-                    late.push(client);
-                } else {
-                    new = Some(here);
+            for watched in &mut self.0 {
+                let lacks = given.get().is_none_or(|ids| watched.since_s(ids).is_none());
+                if lacks {
+                    watched.look().await?;
                 }
             }
-            if late.is_empty() {
-                return Ok(Some(now_s()));
+            match given.get() {
+                Some(ids) if ids.is_empty() => return Ok(None),
+                Some(ids) => {
+                    if let Some(applied_s) = self.since_s(ids) {
+                        return Ok(Some(applied_s));
+                    }
+                }
+                None => {}
             }
-            waiting = late;
             tokio::time::sleep(POLL).await;
         }
         Ok(None)
+    }
+
+    /// Since when these changes count everywhere.
+    fn since_s(&self, ids: &[ChangeId]) -> Option<f64> {
+        // Whose state is made of as many changes as that of the car that made these knows them as well.
+        let count =
+            self.0.iter().filter(|watched| watched.since_s(ids).is_some()).map(|watched| watched.count).max()?;
+        let since_s = |watched: &Watched| {
+            let by_state = (watched.count == count).then_some(watched.counted_s);
+            watched.since_s(ids).or(by_state)
+        };
+        let times_s: Option<Vec<f64>> = self.0.iter().map(since_s).collect();
+        times_s?.into_iter().reduce(f64::max)
+    }
+}
+
+impl Watched {
+    async fn look(&mut self) -> Result<()> {
+        let history = self.client.history(HISTORY).await?;
+        let seen_s = now_s();
+        // Its author has it as pending until an authority has said yes; it counts there all the same.
+        for entry in history.into_iter().filter(|entry| matches!(entry.state.as_str(), "applied" | "pending")) {
+            self.applied_s.entry(entry.id).or_insert(seen_s);
+        }
+        let count = self.client.status().await?.changes.applied;
+        if count != self.count {
+            (self.count, self.counted_s) = (count, now_s());
+        }
+        Ok(())
+    }
+
+    /// Since when all of them count here.
+    fn since_s(&self, ids: &[ChangeId]) -> Option<f64> {
+        let times_s: Option<Vec<f64>> = ids.iter().map(|id| self.applied_s.get(&id.to_string()).copied()).collect();
+        times_s?.into_iter().reduce(f64::max)
     }
 }

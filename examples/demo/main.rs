@@ -184,6 +184,7 @@ async fn judge(convoy: &mut Convoy, account: &Account, music: &Music) -> Result<
         music: Span { from_s: starts_s + START_S_MAX, to_s: ended_s },
         pauses: account.pauses.clone(),
         absences,
+        partings: account.partings.clone(),
         failovers: account.failovers.clone(),
         music_has_silence: music.has_silence,
         controls_sent: account.controls_sent(),

@@ -10,6 +10,8 @@ use serde::Serialize;
 const OFFSET_P99_MS_MAX: f64 = 20.0;
 /// The user's bound.
 const FAILOVER_MS_MAX: f64 = 2_000.0;
+/// Where cars have to find each other anew, or the server.
+const REUNION_MS_MAX: f64 = 10_000.0;
 
 /// What is to be judged.
 pub struct Run {
@@ -22,6 +24,8 @@ pub struct Run {
     pub pauses: Vec<Span>,
     /// For each record, when its car was off.
     pub absences: Vec<Vec<Span>>,
+    /// When some cars had not heard of a control, as nothing reached them.
+    pub partings: Vec<Span>,
     pub failovers: Vec<Failover>,
     /// Whether the music itself has silent places, so that only a silence that not all cars share is a fault.
     pub music_has_silence: bool,
@@ -35,6 +39,7 @@ pub struct Report {
     pub cars: usize,
     pub offset_ms: Offsets,
     pub silence_ms: f64,
+    pub silences: Vec<Silence>,
     pub controls_sent: usize,
     pub controls_applied: usize,
     pub controls_lost: usize,
@@ -50,6 +55,16 @@ pub struct Offsets {
     pub max: f64,
 }
 
+/// Where music should have been.
+#[derive(Debug, Serialize)]
+pub struct Silence {
+    /// Counted from one, of the cars that are judged.
+    pub car: usize,
+    /// After the first moment that is judged.
+    pub at_s: f64,
+    pub ms: f64,
+}
+
 impl Run {
     /// # Errors
     /// When the records cannot be compared.
@@ -59,7 +74,8 @@ impl Run {
         for (at, a) in self.records.iter().enumerate() {
             for (other, b) in self.records.iter().enumerate().skip(at + 1) {
                 let both_on = self.music.without(self.off(at));
-                for span in both_on.iter().flat_map(|span| span.without(self.off(other))) {
+                let both_on = both_on.iter().flat_map(|span| span.without(self.off(other)));
+                for span in both_on.flat_map(|span| span.without(&self.partings)) {
                     let offsets_s = comparison.offsets_s(a, b, span)?;
                     offsets_ms.extend(offsets_s.iter().map(|offset_s| offset_s.abs() * 1e3));
                 }
@@ -71,17 +87,19 @@ impl Run {
             offsets_ms.get(place).map_or(f64::NAN, |offset| round(*offset))
         };
         let offset_ms = Offsets { p50: at(0.5), p99: at(0.99), max: at(1.0) };
-        let silence_ms = round(self.unwanted_silence_s() * 1e3);
+        let silences = self.unwanted_silences();
+        let silence_ms = round(silences.iter().map(|silence| silence.ms).sum());
         let ok = offset_ms.p99 <= OFFSET_P99_MS_MAX
             && silence_ms == 0.0
             && self.controls_sent > 0
             && self.controls_applied == self.controls_sent
             && self.controls_lost == 0
-            && self.failovers.iter().all(|failover| failover.ms <= FAILOVER_MS_MAX);
+            && self.failovers.iter().all(|failover| failover.ms <= failover_ms_max(failover));
         Ok(Report {
             cars: self.cars,
             offset_ms,
             silence_ms,
+            silences,
             controls_sent: self.controls_sent,
             controls_applied: self.controls_applied,
             controls_lost: self.controls_lost,
@@ -95,10 +113,10 @@ impl Run {
         self.absences.get(car).map_or(&[], Vec::as_slice)
     }
 
-    /// All cars together.
-    fn unwanted_silence_s(&self) -> f64 {
+    /// Of all cars.
+    fn unwanted_silences(&self) -> Vec<Silence> {
         let silent: Vec<Vec<Span>> = self.records.iter().map(|record| silences(record, self.music)).collect();
-        let mut total_s = 0.0;
+        let mut unwanted = Vec::new();
         for (car, runs) in silent.iter().enumerate() {
             let unasked = runs.iter().flat_map(|run| run.without(&self.pauses));
             let unasked = unasked.flat_map(|run| run.without(self.off(car)));
@@ -112,11 +130,20 @@ impl Run {
                     left = others.flat_map(|(_, theirs)| shared(&run, theirs)).collect();
                     left = super::span::join(left, 0.0);
                 }
-                total_s += left.iter().map(|part| part.length_s()).filter(|s| *s > 0.005).sum::<f64>();
+                let long = left.iter().filter(|part| part.length_s() > 0.005);
+                unwanted.extend(long.map(|part| Silence {
+                    car: car + 1,
+                    at_s: round(part.from_s - self.music.from_s),
+                    ms: round(part.length_s() * 1e3),
+                }));
             }
         }
-        total_s
+        unwanted
     }
+}
+
+fn failover_ms_max(failover: &Failover) -> f64 {
+    if failover.is_reunion() { REUNION_MS_MAX } else { FAILOVER_MS_MAX }
 }
 
 /// To the microsecond.
@@ -149,6 +176,7 @@ mod tests {
             music: Span { from_s: 50.1, to_s: 51.9 },
             pauses: Vec::new(),
             absences: Vec::new(),
+            partings: Vec::new(),
             failovers: Vec::new(),
             music_has_silence: false,
             controls_sent: 4,
@@ -162,7 +190,7 @@ mod tests {
         let report = run(&[]).judge().unwrap();
         let line = serde_json::to_string(&report).unwrap();
         let expected = concat!(
-            r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"#,
+            r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"silences":[],"#,
             r#""controls_sent":4,"controls_applied":4,"controls_lost":0,"failovers":[],"ok":true}"#
         );
         assert_eq!(line, expected);
@@ -183,11 +211,28 @@ mod tests {
 
     #[test]
     fn a_slow_failover_is_not_ok_and_a_car_without_power_may_be_silent() {
-        let failover = |ms| vec![Failover { from: "socket".into(), to: "webrtc".into(), ms }];
+        let from =
+            |from: &str, ms| vec![Failover { by: "cut-internet".into(), from: from.into(), to: "webrtc".into(), ms }];
+        let failover = |ms| from("socket", ms);
+        assert!(Run { failovers: from("offline", 2_400.0), ..run(&[]) }.judge().unwrap().ok);
+        assert!(!Run { failovers: from("offline", f64::INFINITY), ..run(&[]) }.judge().unwrap().ok);
         assert!(Run { failovers: failover(310.0), ..run(&[]) }.judge().unwrap().ok);
         assert!(!Run { failovers: failover(2_400.0), ..run(&[]) }.judge().unwrap().ok);
         let off = vec![vec![], vec![Span { from_s: 50.9, to_s: 51.2 }]];
         assert!(Run { absences: off, ..run(&[(1, 48_000)]) }.judge().unwrap().ok);
+    }
+
+    #[test]
+    fn cars_that_could_not_hear_of_a_control_may_be_apart_until_they_can() {
+        let mut apart = run(&[]);
+        apart.records[2].stretches[0].frames.rotate_right(4_800);
+        assert!(!apart.judge().unwrap().ok);
+        apart.partings = vec![Span { from_s: 50.0, to_s: 52.0 }];
+        assert!(!apart.judge().unwrap().ok, "nothing is left to be compared");
+        let mut meeting = run(&[]);
+        meeting.records[2].stretches[0].frames[..24_000].rotate_right(4_800);
+        meeting.partings = vec![Span { from_s: 50.0, to_s: 50.9 }];
+        assert!(meeting.judge().unwrap().ok);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //!
 //! Each car lives in a network namespace with two interfaces. `wan` leads over the bridge `internet` to the server and
 //! to nobody else, as a phone network does; `lan` leads over the bridge `lan` to the other cars. Neither is a default
-//! route. A cut takes a cable out of its bridge: nothing arrives any more, and nobody is told.
+//! route. A cut makes the bridge drop whatever a cable brings or is to take: nothing arrives any more, and nobody is
+//! told. A car that is deaf to another gets nothing of what that one sends to it over the LAN, and is heard itself.
 
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,6 +16,11 @@ use tokio::process::{Child, Command as AsyncCommand};
 /// Set for the demo that runs within its own network.
 const INSIDE: &str = "JAMZ_DEMO_ROAD";
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+/// What is sent there is dropped.
+const NOBODY: &str = "02:77:ff:ff:ff:ff";
+/// States of a bridge's port, as the spanning tree protocol has them.
+const DISABLED: u8 = 0;
+const FORWARDING: u8 = 3;
 
 /// Which cable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +53,12 @@ pub enum Road {
     Loopback,
 }
 
-/// One car's namespace, for as long as a process holds it, and which of its cables are cut.
+/// One car's namespace, for as long as a process holds it, which of its cables are cut, and whom it does not hear.
 pub struct Lane {
     holder: Child,
     cut_internet: bool,
     cut_lan: bool,
+    deaf_to: BTreeSet<usize>,
 }
 
 /// Runs this program again within a network of its own, if this machine lets its users make one. Returns where it does
@@ -143,28 +151,75 @@ impl Road {
         })
     }
 
-    /// Takes a car's cable out, or plugs it in again.
+    /// Whether all of `cars` can reach each other, over others among them or over the server, if it `has_server`.
+    pub fn joins(&self, cars: &[usize], has_server: bool) -> bool {
+        let mut reached: BTreeSet<usize> = cars.first().copied().into_iter().collect();
+        loop {
+            let near = |car: &&usize| reached.iter().any(|there| self.meet(*there, **car, has_server));
+            let more: Vec<usize> = cars.iter().filter(|car| !reached.contains(car)).filter(near).copied().collect();
+            if more.is_empty() {
+                return reached.len() == cars.len();
+            }
+            reached.extend(more);
+        }
+    }
+
+    fn meet(&self, a: usize, b: usize, has_server: bool) -> bool {
+        let online = |car| has_server && !self.is_cut(Cable::Internet, car);
+        (online(a) && online(b)) || self.hear_each_other(a, b)
+    }
+
+    /// Whether the LAN carries between two cars, both ways.
+    pub fn hear_each_other(&self, a: usize, b: usize) -> bool {
+        let hears = |car, other| self.lane(car).is_none_or(|lane| !lane.deaf_to.contains(&other));
+        !self.is_cut(Cable::Lan, a) && !self.is_cut(Cable::Lan, b) && hears(a, b) && hears(b, a)
+    }
+
+    /// Cuts a car's cable, or makes it whole again.
     ///
     /// # Errors
     /// When there are no cables here.
     pub fn set_cut(&mut self, cable: Cable, car: usize, cut: bool) -> Result<()> {
+        let lane = self.lane_mut(car)?;
+        match cable {
+            Cable::Internet => lane.cut_internet = cut,
+            Cable::Lan => lane.cut_lan = cut,
+        }
+        bridge(&format!("link set dev {} state {}", cable.end(car), if cut { DISABLED } else { FORWARDING }))
+    }
+
+    /// Lets a car hear another over the LAN, or not; the other hears it all the same. What is sent to all, as DNS-SD
+    /// is, still arrives.
+    ///
+    /// # Errors
+    /// When there are no cables here, or no such cars.
+    pub fn set_deaf(&mut self, car: usize, to: usize, deaf: bool) -> Result<()> {
+        let lane = self.lane_mut(car)?;
+        let changed = if deaf { lane.deaf_to.insert(to) } else { lane.deaf_to.remove(&to) };
+        if !changed {
+            return Ok(());
+        }
+        let speaker = self.lane_mut(to)?;
+        let (verb, end) =
+            if deaf { ("replace", format!(" lladdr {NOBODY} nud permanent")) } else { ("del", String::new()) };
+        for address in [lan_address(car), link_local_address(car)] {
+            speaker.ip(&format!("neigh {verb} {address} dev lan{end}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whom each car does not hear.
+    pub fn deaf(&self) -> Vec<(usize, usize)> {
+        let Self::Cables(lanes) = self else { return Vec::new() };
+        let deaf = lanes.iter().enumerate().flat_map(|(car, lane)| lane.deaf_to.iter().map(move |to| (car, *to)));
+        deaf.collect()
+    }
+
+    fn lane_mut(&mut self, car: usize) -> Result<&mut Lane> {
         let Self::Cables(lanes) = self else {
             bail!("networks can be cut only where this user may make network namespaces (`unshare`, iproute2)")
         };
-        let lane = lanes.get_mut(car).with_context(|| format!("there is no car {}", car + 1))?;
-        let known = match cable {
-            Cable::Internet => &mut lane.cut_internet,
-            Cable::Lan => &mut lane.cut_lan,
-        };
-        if *known != cut {
-            *known = cut;
-            if cut {
-                ip(&format!("link set {} nomaster", cable.end(car)))?;
-            } else {
-                plug(cable, car)?;
-            }
-        }
-        Ok(())
+        lanes.get_mut(car).with_context(|| format!("there is no car {}", car + 1))
     }
 
     fn lane(&self, car: usize) -> Option<&Lane> {
@@ -187,11 +242,13 @@ impl Lane {
         // The pipe does not block for long: the shell starts, or the pipe ends.
         std::io::Read::read_exact(&mut std::fs::File::from(blocking(said)?), &mut byte)
             .context("a network namespace could not be made")?;
-        let lane = Self { holder, cut_internet: false, cut_lan: false };
-        for (cable, inside, net) in [(Cable::Internet, "wan", "10.77.0"), (Cable::Lan, "lan", "192.168.77")] {
-            ip(&format!("link add {} type veth peer name {inside} netns {id}", cable.end(car)))?;
+        let lane = Self { holder, cut_internet: false, cut_lan: false, deaf_to: BTreeSet::new() };
+        let wan_address = Ipv4Addr::new(10, 77, 0, place(car)).to_string();
+        for (cable, inside, address) in [(Cable::Internet, "wan", wan_address), (Cable::Lan, "lan", lan_address(car))] {
+            let card = format!("{inside} address {}", hardware_address(car));
+            ip(&format!("link add {} type veth peer name {card} netns {id}", cable.end(car)))?;
             ip(&format!("link set {} up", cable.end(car)))?;
-            lane.ip(&format!("addr add {net}.{}/24 dev {inside}", car + 11))?;
+            lane.ip(&format!("addr add {address}/24 dev {inside}"))?;
             lane.ip(&format!("link set {inside} up"))?;
         }
         lane.ip("link set lo up")?;
@@ -206,6 +263,24 @@ impl Lane {
     }
 }
 
+/// The car's place in each network.
+fn place(car: usize) -> u8 {
+    u8::try_from(car + 11).unwrap_or(u8::MAX)
+}
+
+fn lan_address(car: usize) -> String {
+    Ipv4Addr::new(192, 168, 77, place(car)).to_string()
+}
+
+fn hardware_address(car: usize) -> String {
+    format!("02:77:00:00:00:{:02x}", place(car))
+}
+
+/// As the kernel makes it of the hardware's.
+fn link_local_address(car: usize) -> String {
+    format!("fe80::77:ff:fe00:{:x}", place(car))
+}
+
 /// Makes reads wait, as those of a file do.
 fn blocking(pipe: std::os::fd::OwnedFd) -> Result<std::os::fd::OwnedFd> {
     rustix::io::ioctl_fionbio(&pipe, false)?;
@@ -217,11 +292,15 @@ fn plug(cable: Cable, car: usize) -> Result<()> {
     let end = cable.end(car);
     ip(&format!("link set {end} master {}", cable.bridge()))?;
     if cable == Cable::Internet {
-        let mut command = Command::new("bridge");
-        command.args(["link", "set", "dev", &end, "isolated", "on"]);
-        run(command, "isolated")?;
+        bridge(&format!("link set dev {end} isolated on"))?;
     }
     Ok(())
+}
+
+fn bridge(words: &str) -> Result<()> {
+    let mut command = Command::new("bridge");
+    command.args(words.split(' '));
+    run(command, words)
 }
 
 fn ip(words: &str) -> Result<()> {

@@ -24,8 +24,8 @@ const LAST_CONTROL_S: f64 = 3.0;
 const TIME_MAX_S: f64 = 86_400.0;
 
 pub const VERBS: &str = "play, pause, next, previous, seek SECONDS, take, kill [CAR], revive, stop-server, \
-                         start-server, cut-internet [CAR], cut-lan [CAR], mend-internet [CAR], mend-lan [CAR], \
-                         restore";
+                         kill-server, start-server, cut-internet [CAR], cut-lan [CAR], mend-internet [CAR], \
+                         mend-lan [CAR], deafen CAR TO, hear CAR TO, restore";
 
 /// What is to be done when, in seconds from the first sound.
 #[derive(Debug, Default, PartialEq)]
@@ -86,11 +86,14 @@ fn action(words: &[&str]) -> Result<Action> {
         ["kill", car @ ..] => Action::Kill { car: number(car)? },
         ["revive"] => Action::Revive,
         ["stop-server"] => Action::StopServer,
+        ["kill-server"] => Action::KillServer,
         ["start-server"] => Action::StartServer,
         ["cut-internet", car @ ..] => Action::Cut { cable: Cable::Internet, car: number(car)? },
         ["cut-lan", car @ ..] => Action::Cut { cable: Cable::Lan, car: number(car)? },
         ["mend-internet", car @ ..] => Action::Mend { cable: Cable::Internet, car: number(car)? },
         ["mend-lan", car @ ..] => Action::Mend { cable: Cable::Lan, car: number(car)? },
+        ["deafen", car, to] => Action::Deafen { car: counted(car)?, to: counted(to)? },
+        ["hear", car, to] => Action::Hear { car: counted(car)?, to: counted(to)? },
         ["restore"] => Action::Restore,
         _ => bail!("`{}` is none of: {VERBS}", words.join(" ")),
     })
@@ -100,12 +103,14 @@ fn action(words: &[&str]) -> Result<Action> {
 fn number(words: &[&str]) -> Result<Option<usize>> {
     Ok(match words {
         [] => None,
-        [car] => {
-            let number = car.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-            Some(number.with_context(|| format!("`{car}` is no car's number, counted from one"))?)
-        }
+        [car] => Some(counted(car)?),
         _ => bail!("one car's number at most"),
     })
+}
+
+fn counted(word: &str) -> Result<usize> {
+    let number = word.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    number.with_context(|| format!("`{word}` is no car's number, counted from one"))
 }
 
 #[cfg(test)]
@@ -134,10 +139,21 @@ mod tests {
             ("5 seek", "none of"),
             ("5 cut-lan 0", "counted from one"),
             ("5 cut-lan 1 2", "at most"),
+            ("5 deafen 1", "none of"),
             ("NaN play", "not later"),
         ] {
             let problem = format!("{:#}", Script::read(text).unwrap_err());
             assert!(problem.contains(why), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_changes_the_road_is_told_as_it_was_written() {
+        let steps =
+            ["cut-internet", "cut-lan 2", "mend-internet 1", "deafen 2 1", "hear 2 1", "kill-server", "restore"];
+        for step in steps {
+            let mut script = Script::read(&format!("1 {step}")).unwrap();
+            assert_eq!(script.next().unwrap().to_string(), step);
         }
     }
 

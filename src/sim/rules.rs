@@ -95,7 +95,8 @@ impl Rules {
         self.look_for_storms(world);
     }
 
-    /// Where all keep the same time line, nobody's convoy time ever jumps.
+    /// Once a car keeps the convoy's time, that never jumps. (Without a server there may be several that were made up,
+    /// and when they meet one takes over the other's, which is far from it.)
     fn look_at_clocks(&mut self, world: &mut World) {
         let mut clocks = BTreeMap::new();
         let mut jumps = Vec::new();
@@ -107,11 +108,12 @@ impl Rules {
             if let Some(jump_us) = before.map(|before| offset_us - before).filter(|us| us.abs() > JUMP_US) {
                 jumps.push((car, jump_us));
             }
-            clocks.insert((car, node.life), offset_us);
+            if core.keeps_convoy_time() {
+                clocks.insert((car, node.life), offset_us);
+            }
         }
         self.clocks = clocks;
         for (car, jump_us) in jumps {
-            // A car that made up its own time, because it found nobody, takes over the convoy's.
             if self.has_server && jump_us.abs() < SECOND {
                 self.say(world, &format!("{car}'s convoy time jumps by {jump_us} us"));
             }
@@ -143,10 +145,12 @@ impl Rules {
             let state = core.state();
             let mut differs = Vec::new();
             if state.versions != first.versions {
-                differs.push(format!("versions {:?} instead of {:?}", state.versions, first.versions));
+                let (has, wanted) = (world.versions(&state.versions), world.versions(&first.versions));
+                differs.push(format!("versions {has} instead of {wanted}"));
             }
             if state.controller != first.controller || state.controlled != first.controlled {
-                differs.push(format!("controller {:?} instead of {:?}", state.controller, first.controller));
+                let (has, wanted) = (world.named(state.controller.as_ref()), world.named(first.controller.as_ref()));
+                differs.push(format!("controller {has} instead of {wanted}"));
             }
             let last = |s: &crate::core::convoy::Snapshot| s.timeline.last().map(|last| last.stamp.clone());
             if last(state) != last(first) {
@@ -302,7 +306,8 @@ impl World {
             .iter()
             .flatten()
             .find(|device| led_by_member && self.number_of(device).is_none_or(|number| !group.contains(&number)));
-        (named.len() != 1 || stranger.is_some()).then(|| format!("{named:?} in {group:?}"))
+        let names: Vec<String> = named.iter().map(|device| self.named(device.as_ref())).collect();
+        (named.len() != 1 || stranger.is_some()).then(|| format!("{} in {group:?}", names.join(" and ")))
     }
 
     fn apart_us(&self, group: &BTreeSet<usize>) -> Option<String> {

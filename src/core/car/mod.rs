@@ -273,6 +273,12 @@ impl Car {
         self.clock.map().filter(|_| self.time_known()).map(|map| map.convoy(now))
     }
 
+    /// Whether that time is the convoy's, and not one that this car made up when it found nobody.
+    #[must_use]
+    pub fn keeps_convoy_time(&self) -> bool {
+        self.base == TimeBase::Convoy
+    }
+
     /// When to call `handle(Wake)` if nothing else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoTime> {

@@ -178,6 +178,13 @@ impl Car {
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
         let overruled = !matches!(verdict, Verdict::Applied | Verdict::Duplicate);
         self.note_acked(id, &verdict);
+        if !overruled && !self.state.versions.knows(id) && !self.obeys_mesh() {
+            // It was passed over here, and counts for the authority.
+            match self.logged(id) {
+                Some(change) => drop(self.apply_approved(&change, now)),
+                None => self.rejoin = Some(now),
+            }
+        }
         if id.device == *self.me.device() {
             self.settle(id, verdict);
         }

@@ -68,6 +68,9 @@ pub struct Beat {
     pub route: Route,
     /// Differs when the sender's state does.
     pub digest: u64,
+    /// A checksum of the members that the receiver told the sender last: what got lost on the way shows.
+    #[serde(default)]
+    pub members: u32,
     /// Whether the sender would keep this link.
     pub wanted: bool,
 }

@@ -191,9 +191,8 @@ impl Car {
         if !std::mem::replace(&mut leading.has_led, true) {
             self.state.term = self.highest_term().max(self.state.term).next();
         }
-        if self.base == TimeBase::Own {
-            self.base = TimeBase::Convoy;
-        }
+        // Nobody has told a better time than the one that was made up here.
+        self.base = TimeBase::Convoy;
         self.settle_as_leader();
         self.touch(now);
         self.ask_all();
@@ -218,7 +217,8 @@ impl Car {
     /// This car's claim to lead.
     fn claim_to_lead(&self) -> Claim {
         Claim {
-            term: self.state.term,
+            // Who waits to be told the time does not lead those who keep it.
+            term: if self.time_known() { self.state.term } else { Term::default() },
             established: self.mesh.leading.established,
             timed: self.base == TimeBase::Convoy,
             dj: self.state.controller.as_ref() == Some(self.me.device()),

@@ -194,6 +194,11 @@ impl Car {
         }
     }
 
+    /// A change of late, whatever became of it.
+    pub(in crate::core::car) fn logged(&self, id: &ChangeId) -> Option<Change> {
+        self.mesh.log.get(id).map(|logged| logged.change.clone())
+    }
+
     /// The server has answered for a change.
     pub(in crate::core::car) fn note_acked(&mut self, id: &ChangeId, verdict: &Verdict) {
         self.mesh.log.set_server(id, AtServer::Known);

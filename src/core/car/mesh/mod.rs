@@ -219,7 +219,7 @@ impl Car {
             self.tend_links(now);
         }
         self.tend_authority(now);
-        if stirred || self.mesh.stirred || is_due(self.members_due()) {
+        if stirred || self.mesh.stirred {
             self.tend_members(now);
         }
         self.tend_beats(now);
@@ -230,7 +230,7 @@ impl Car {
         if !self.meshes() {
             return None;
         }
-        let due = [self.links_due(), self.authority_due(), self.members_due(), self.beats_due(), self.sync_due()];
+        let due = [self.links_due(), self.authority_due(), self.beats_due(), self.sync_due()];
         due.into_iter().flatten().min()
     }
 
