@@ -105,6 +105,18 @@ async fn cars_go_on_over_the_mesh_without_the_backend_and_it_has_everything_when
             web.until_together("after its return", car, TOGETHER_S).await;
         }
     }
+    // Control passes to the browser and back, and all follow.
+    web.take_control().await;
+    cars[0].until("the browser leads", |status| !status.is_controller).await;
+    web.tell(&json!({ "do": "seekTo", "position": 200.0 }));
+    for car in &mut cars {
+        web.until_together("led by the browser", car, TOGETHER_S).await;
+    }
+    cars[1].client().await.take().await.unwrap();
+    cars[1].client().await.pause().await.unwrap();
+    for car in &mut cars {
+        web.until_together("paused by another car", car, TOGETHER_S).await;
+    }
 }
 
 /// Kills the backend in the middle of the song, has the DJ steer at that very moment and everyone add a track, and

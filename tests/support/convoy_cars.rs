@@ -26,8 +26,8 @@ pub(crate) struct Car {
 }
 
 impl Car {
-    /// A car of convoy `alps` on this machine that knows this secret, with a track of ten minutes; and with a server, on
-    /// which it is this user's.
+    /// A car of convoy `alps` on this machine that knows this secret, with a track of ten minutes; and with a server,
+    /// on which it is this user's.
     pub(crate) async fn start(machine: &str, secret: &str, server: Option<(&Server, &str)>) -> Self {
         let mut daemon = Daemon::new("");
         let (file, token_file) = (daemon.path("secret"), daemon.path("token"));

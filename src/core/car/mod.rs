@@ -283,6 +283,7 @@ impl Car {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoTime> {
         let to_server = self.server_due().filter(|_| self.link == Link::Joined(Dialect::Jamz));
+        let making = self.own.is_making().then_some(MonoTime(i64::MIN));
         let probe = (self.link != Link::Down).then_some(self.next_probe);
         let awaited = match self.base {
             TimeBase::Awaited { until } => Some(until),
@@ -302,6 +303,7 @@ impl Car {
             self.mesh_timeout(),
             self.silence_due(),
             to_server,
+            making,
         ]
         .into_iter()
         .flatten()
@@ -347,6 +349,7 @@ impl Car {
         self.decide_tier(now);
         self.advance(now);
         self.tick_backend(now);
+        self.go_on_making(now);
         self.settle_own(now);
         self.replan(now);
         self.leave_stuck_track(now);

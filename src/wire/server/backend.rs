@@ -269,6 +269,28 @@ mod tests {
     }
 
     #[test]
+    fn a_car_that_is_there_is_read_and_a_browser_finds_no_description_in_it() {
+        let device = "d".repeat(DeviceId::BYTES_MAX);
+        let member = Member { device, user: "ann".into(), name: "Ä".repeat(200), online: true, kind: MemberKind::Car };
+        let (name, payload) = format(&BackendCommand::Present { member: member.clone(), ask: true }, &session());
+        assert!(payload["offer"]["type"].is_null() && payload["offer"]["sdp"].is_null(), "{payload}");
+        let Ok(Some(BackendEvent::Present { member: read, ask: true })) = parse(name, Some(&payload)) else {
+            panic!("no car in {payload}");
+        };
+        assert_eq!(read, Member { name: "Ä".repeat(128), ..member });
+        let said = |here: Value| parse("webrtc-offer", Some(&json!({ "offer": { "jamz-car": here } })));
+        for nonsense in [
+            json!(7),
+            json!({ "device": "d", "user": "ann" }),
+            json!({ "device": "", "user": "ann", "name": "" }),
+            json!({ "device": "d".repeat(DeviceId::BYTES_MAX + 1), "user": "ann", "name": "" }),
+        ] {
+            assert_eq!(said(nonsense), Ok(None));
+        }
+        assert_eq!(parse("webrtc-offer", Some(&json!({ "offer": { "type": "offer", "sdp": "v=0" } }))), Ok(None));
+    }
+
+    #[test]
     fn an_empty_session_and_a_released_control_are_ordinary() {
         let empty = json!({"playlist": null, "currently_playing": null, "controller_id": null, "position": null});
         assert!(matches!(

@@ -163,3 +163,43 @@ fn a_car_that_lost_its_memory_and_kept_its_key_does_not_use_its_numbers_again() 
     assert_eq!(held.apply(change), Verdict::Applied, "and no duplicate");
     assert_eq!(bench.queue(), ["a", "b", "c", "e"]);
 }
+
+#[test]
+fn a_long_list_is_cleared_in_parts_and_who_asked_is_told_when_all_is_stored() {
+    const ENTRIES: usize = 1_000;
+    let mut bench = Bench::new(start());
+    bench.add(&vec![track("a", 10); ENTRIES]);
+    bench.disk = false;
+    let before = bench.seen.len();
+    let stored = |bench: &Bench| -> Vec<_> {
+        let store = |output: &Output| if let Output::Store(change) = output { Some(change.id.clone()) } else { None };
+        bench.seen[before..].iter().filter_map(store).collect()
+    };
+    let cleared = bench.command(Command::QueueClear);
+    assert!(stored(&bench).len() < ENTRIES / 2, "{} at once", stored(&bench).len());
+    assert_eq!(bench.car.poll_timeout(), Some(MonoTime(i64::MIN)), "it goes on at once");
+    for id in stored(&bench) {
+        bench.give(Input::Stored(id));
+    }
+    assert_eq!(bench.reply(cleared), None, "that was not all");
+    bench.disk = true;
+    while bench.reply(cleared).is_none() {
+        let made = stored(&bench);
+        bench.give(Input::Wake);
+        made.into_iter().for_each(|id| bench.give(Input::Stored(id)));
+    }
+    assert_eq!((bench.reach(cleared), bench.queue().len()), (Some(Reach::Convoy), 0));
+    assert_eq!(stored(&bench).len(), ENTRIES);
+}
+
+#[test]
+fn a_car_that_has_only_strangers_around_it_is_told_why_nobody_is_found() {
+    let mut bench =
+        Bench::new(Start { mesh: MeshSettings { enabled: true, ..MeshSettings::default() }, ..in_convoy() });
+    assert!(!bench.status().connection.reason.contains("secret_file"));
+    bench.give(Input::Lan(crate::core::mesh::LanEvent::Stranger));
+    assert!(bench.status().connection.reason.contains("secret_file"));
+    let device = key(9).device().clone();
+    bench.give(Input::Lan(crate::core::mesh::LanEvent::Found { device }));
+    assert!(!bench.status().connection.reason.contains("secret_file"));
+}
