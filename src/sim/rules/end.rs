@@ -2,6 +2,7 @@
 
 use super::Rules;
 use crate::core::authority::Authority;
+use crate::core::changes::ChangeId;
 use crate::core::clock::ConvoyTime;
 use crate::core::convoy::Snapshot;
 use crate::core::playlist::Playlist;
@@ -24,7 +25,11 @@ impl Rules {
             }
             self.wrong.extend(differs.iter().map(|what| format!("at the end {number} has another {what}")));
         }
-        let lost = world.acknowledged().filter(|id| !first.versions.knows(id) && !world.overruled.contains(id));
+        // Of a control that was given long ago and counted for a while nobody is told that it counts no more.
+        let latest = first.latest();
+        let is_past = |id: &ChangeId| world.controls.get(id).is_some_and(|hlc| *hlc < latest);
+        let is_lost = |id: &&ChangeId| !first.versions.knows(id) && !world.overruled.contains(*id) && !is_past(id);
+        let lost = world.acknowledged().filter(is_lost);
         self.wrong.extend(lost.map(|id| format!("at the end the acknowledged {} is lost", world.id(id))));
         let known: BTreeSet<&str> = first.playlist.ids().map(|entry| entry.as_str()).collect();
         let additions = world.acknowledged().filter_map(|id| Some((id, world.additions.get(id)?)));
