@@ -30,6 +30,8 @@ mod web_client;
 mod following;
 #[path = "interop_backend/leading.rs"]
 mod leading;
+#[path = "interop_backend/mesh.rs"]
+mod mesh;
 #[path = "interop_backend/restarts.rs"]
 mod restarts;
 

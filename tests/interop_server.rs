@@ -31,7 +31,7 @@ mod web_client;
 
 use http::Site;
 use jamz::core::request::Addition;
-use jamz::core::status::{ActiveSync, SocketState};
+use jamz::core::status::{ActiveSync, PeerState, SocketState, Status};
 use jamz_server::Server;
 use jamzd_car::Car;
 use serde_json::json;
@@ -47,14 +47,17 @@ fn token(server: &Server, user: &str) -> String {
     server.token(user, "c")["token"].as_str().unwrap().to_owned()
 }
 
-fn car(server: &Server, user: &str, ppm: f64) -> Car {
-    Car::start(&server.url(), &token(server, user), user, "c", ppm)
+fn car(meshes: bool, server: &Server, user: &str, ppm: f64) -> Car {
+    Car::with_mesh(meshes, &server.url(), &token(server, user), user, "c", ppm)
+}
+
+async fn linked(car: &mut Car) {
+    let is_linked = |status: &Status| status.connection.web_rtc.values().any(|state| *state == PeerState::Connected);
+    car.until("it is linked with the other car", is_linked).await;
 }
 
 async fn joined(car: &mut Car) {
-    let ready = |status: &jamz::core::status::Status| {
-        status.connection.active_sync == ActiveSync::Socket && status.clock.synced
-    };
+    let ready = |status: &Status| status.connection.active_sync == ActiveSync::Socket && status.clock.synced;
     car.until("it is in the convoy and knows its time", ready).await;
 }
 
@@ -63,7 +66,7 @@ async fn until_in_step(what: &str, one: &mut Car, other: &mut Car) {
     let begun = Instant::now();
     loop {
         let (a, b) = (one.status().await, other.status().await);
-        let start = |s: &jamz::core::status::Status| s.clock.convoy_us.unwrap() - s.now_playing.position_us;
+        let start = |s: &Status| s.clock.convoy_us.unwrap() - s.now_playing.position_us;
         let playing = a.now_playing.playing && b.now_playing.playing && a.audio.in_sync && b.audio.in_sync;
         let same = a.now_playing.entry.is_some() && a.now_playing.entry == b.now_playing.entry;
         if playing && same && (start(&a) - start(&b)).abs() < CARS_US {
@@ -76,11 +79,24 @@ async fn until_in_step(what: &str, one: &mut Car, other: &mut Car) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_and_two_cars_share_one_convoy() {
+    share_one_convoy(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_and_two_cars_that_are_linked_share_one_convoy() {
+    share_one_convoy(true).await;
+}
+
+async fn share_one_convoy(meshes: bool) {
     let (server, site) = (Server::start(&[]), Site::start().await);
     let mut web = Web::open(&server.url(), &token(&server, "web-user"), "web-user", "c", 0).await;
-    let (mut van, mut truck) = (car(&server, "ann", 40.0), car(&server, "ben", -35.0));
+    let (mut van, mut truck) = (car(meshes, &server, "ann", 40.0), car(meshes, &server, "ben", -35.0));
     joined(&mut van).await;
     joined(&mut truck).await;
+    if meshes {
+        linked(&mut van).await;
+        linked(&mut truck).await;
+    }
     web.tell(
         &json!({ "do": "writePlaylist", "playlist": [tunes::track(&site, "one", 60), tunes::track(&site, "two", 60)] }),
     );
@@ -113,10 +129,23 @@ async fn a_phone_and_two_cars_share_one_convoy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_server_and_a_power_cut_of_a_car_do_not_part_the_cars() {
+    do_not_part_the_cars(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_server_and_a_power_cut_of_a_car_do_not_part_cars_that_are_linked() {
+    do_not_part_the_cars(true).await;
+}
+
+async fn do_not_part_the_cars(meshes: bool) {
     let (mut server, site) = (Server::start(&[]), Site::start().await);
-    let (mut van, mut truck) = (car(&server, "ann", 40.0), car(&server, "ben", -35.0));
+    let (mut van, mut truck) = (car(meshes, &server, "ann", 40.0), car(meshes, &server, "ben", -35.0));
     joined(&mut van).await;
     joined(&mut truck).await;
+    if meshes {
+        linked(&mut van).await;
+        linked(&mut truck).await;
+    }
     let tracks = [tunes::put(&site, "one", 90), tunes::put(&site, "two", 90)].map(Addition::Url);
     van.client().await.queue_add(&tracks, None).await.unwrap();
     van.client().await.take().await.unwrap();
@@ -126,8 +155,12 @@ async fn a_restart_of_the_server_and_a_power_cut_of_a_car_do_not_part_the_cars()
     let before = [van.status().await, truck.status().await];
     server.kill();
     for car in [&mut van, &mut truck] {
-        let status = car.until("it is alone", |status| status.connection.socket_io == SocketState::Disconnected).await;
-        assert_eq!(status.connection.active_sync, ActiveSync::Offline);
+        let without = if meshes { ActiveSync::Webrtc } else { ActiveSync::Offline };
+        let is_so = |status: &Status| {
+            let Status { connection, .. } = status;
+            connection.socket_io == SocketState::Disconnected && connection.active_sync == without
+        };
+        let status = car.until("it is without the server", is_so).await;
         assert!(status.now_playing.playing && status.audio.in_sync);
     }
     server.restart();

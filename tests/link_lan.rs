@@ -7,6 +7,7 @@
 mod car;
 #[path = "link_lan/members.rs"]
 mod members;
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/lan_network.rs"]
 mod network;
 #[path = "link_lan/strangers.rs"]

@@ -25,6 +25,7 @@ mod restart;
 #[path = "server/tokens.rs"]
 mod tokens;
 
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/jamz_server.rs"]
 mod jamz_server;
 #[path = "support/node_peers.rs"]

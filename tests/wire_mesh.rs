@@ -7,7 +7,8 @@ mod messages;
 
 use jamz::core::changes::{Action, Change};
 use jamz::core::clock::ConvoyTime;
-use jamz::core::mesh::PeerMessage;
+use jamz::core::mesh::{Attempt, PeerMessage};
+use jamz::core::playlist::Track;
 use jamz::core::signature::check_change;
 use jamz::core::timeline::Anchor;
 use jamz::wire::mesh::{EncodeError, FRAME_BYTES_MAX, FrameError, decode, decode_beat, encode};
@@ -15,9 +16,9 @@ use messages::{beat, changes, convoy, every_kind, key, state};
 use serde_json::{Value, json};
 
 fn sent(change: &Change) -> Change {
-    let text = encode(&PeerMessage::Change { change: Box::new(change.clone()), hops: 1 }).unwrap();
+    let text = encode(&PeerMessage::Change { change: Box::new(change.clone()), track: None, hops: 1 }).unwrap();
     match decode(text.as_bytes()).unwrap() {
-        PeerMessage::Change { change, hops: 1 } => *change,
+        PeerMessage::Change { change, track: None, hops: 1 } => *change,
         other => panic!("{other:?}"),
     }
 }
@@ -70,7 +71,7 @@ fn a_float_of_any_bits_keeps_its_signature() {
 #[test]
 fn a_control_has_the_form_of_the_users_document() {
     let change = changes().remove(0);
-    let text = encode(&PeerMessage::Change { change: Box::new(change.clone()), hops: 0 }).unwrap();
+    let text = encode(&PeerMessage::Change { change: Box::new(change.clone()), track: None, hops: 0 }).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     let fields: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(fields, ["type", "action", "data", "sequence", "signature"]);
@@ -83,8 +84,50 @@ fn a_control_has_the_form_of_the_users_document() {
     assert_eq!(data["from"], json!(null));
     assert_eq!((&json["sequence"], &json["signature"]), (&json!(1), &json!(change.signature.unwrap())));
     let with_user = serde_json::to_value(changes()[1].user.clone()).unwrap();
-    let text = encode(&PeerMessage::Change { change: Box::new(changes().remove(1)), hops: 0 }).unwrap();
+    let text = encode(&PeerMessage::Change { change: Box::new(changes().remove(1)), track: None, hops: 0 }).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["data"]["from"], with_user);
+}
+
+/// `data.track` of a control of this track, and the length of the whole message.
+fn track_told(track: Track) -> (Value, usize) {
+    let anchor = Anchor { track: Some(track.id.clone()), ..Anchor::empty(ConvoyTime(1)) };
+    let change = Box::new(messages::change(&key(1), 1, Action::ChangeTrack { anchor }));
+    let message = PeerMessage::Change { change: change.clone(), track: Some(Box::new(track)), hops: 0 };
+    let text = encode(&message).unwrap();
+    assert_eq!(decode(text.as_bytes()), Ok(PeerMessage::Change { change, track: None, hops: 0 }), "it is not read");
+    let json: Value = serde_json::from_str(&text).unwrap();
+    (json["data"]["track"].clone(), text.len())
+}
+
+#[test]
+fn a_change_of_track_tells_the_whole_track_in_the_users_form_and_fits_into_a_frame() {
+    let track = messages::track(1);
+    let (told, _) = track_told(track.clone());
+    assert_eq!(
+        (&told["id"], &told["title"], &told["duration"]),
+        (&json!(track.id), &json!(track.title), &json!(212.345_678))
+    );
+    assert_eq!((&told["fileUrl"], &told["deep"]), (&json!(track.url), &track.extra["deep"]));
+    let mut long = track.clone();
+    long.extra.insert("lyrics".into(), json!("\u{1}".repeat(4_000)));
+    let (told, bytes) = track_told(long.clone());
+    assert!(told["title"] == json!(track.title) && told["lyrics"].is_null() && bytes < FRAME_BYTES_MAX, "{bytes}");
+    long.title = "\u{1}".repeat(4_000);
+    let (told, bytes) = track_told(long);
+    assert!(told == json!({ "id": track.id }) && bytes < FRAME_BYTES_MAX, "{told}");
+}
+
+#[test]
+fn an_attempt_beyond_what_javascript_holds_is_neither_sent_nor_taken() {
+    let mut signal = messages::signal();
+    signal.signal.attempt = Attempt(1 << 53);
+    let message = |signal| PeerMessage::Signal { signal: Box::new(signal), hops: 0 };
+    let text = encode(&message(signal.clone())).unwrap();
+    assert_eq!(decode(text.as_bytes()), Ok(message(signal.clone())));
+    let beyond = text.replace("9007199254740992", "9007199254740993");
+    assert_eq!(decode(beyond.as_bytes()), Err(FrameError::Range { what: "an attempt" }));
+    signal.signal.attempt = Attempt((1 << 53) + 1);
+    assert_eq!(encode(&message(signal)), Err(EncodeError::Range { what: "an attempt" }));
 }
 
 #[test]
@@ -105,7 +148,7 @@ fn what_some_peer_could_not_hold_is_not_sent() {
     for position_us in [i64::MAX, i64::MIN, 1_000_000_000_000_001] {
         let anchor = Anchor { position_us, ..Anchor::empty(ConvoyTime(0)) };
         let change = Box::new(messages::change(&author, 1, Action::Seek { anchor }));
-        let refused = encode(&PeerMessage::Change { change, hops: 0 });
+        let refused = encode(&PeerMessage::Change { change, track: None, hops: 0 });
         assert_eq!(refused, Err(EncodeError::Range { what: "a position" }));
     }
 }

@@ -3,6 +3,7 @@
 
 use super::id::{ConvoyId, TrackId, UserId};
 use super::playlist::Track;
+use super::status::Member;
 use serde::{Deserialize, Serialize};
 
 /// A position and the sender's wall clock at that moment.
@@ -45,17 +46,44 @@ pub enum BackendEvent {
     Playlist { tracks: Vec<Track> },
     /// `user-joined-music`.
     UserJoined { socket_id: String, user_id: Option<UserId> },
+    /// A car of this kind is in the session, and asks who else is. The backend knows of none: it is said inside
+    /// `webrtc-offer`, which it passes on as it is.
+    Present { member: Member, ask: bool },
 }
 
 /// What we say to the backend.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BackendCommand {
-    JoinSession { convoy: ConvoyId, user: UserId },
-    LeaveSession { convoy: ConvoyId },
-    Control { action: BackendAction, track: Option<Track>, playing: bool, dated: Dated },
-    TrackChange { track: Track, autoplay: bool, dated: Dated },
-    PositionSync { track_id: TrackId, dated: Dated },
+    JoinSession {
+        convoy: ConvoyId,
+        user: UserId,
+    },
+    LeaveSession {
+        convoy: ConvoyId,
+    },
+    Control {
+        action: BackendAction,
+        track: Option<Track>,
+        playing: bool,
+        dated: Dated,
+    },
+    TrackChange {
+        track: Track,
+        autoplay: bool,
+        dated: Dated,
+    },
+    PositionSync {
+        track_id: TrackId,
+        dated: Dated,
+    },
     TakeControl,
     ReleaseControl,
-    Playlist { tracks: Vec<Track> },
+    Playlist {
+        tracks: Vec<Track>,
+    },
+    /// This car is in the session; whether the others are to say that they are.
+    Present {
+        member: Member,
+        ask: bool,
+    },
 }

@@ -132,8 +132,11 @@ impl Snapshot {
 
     /// Whether its author had the right to a change when he made it.
     fn may(&self, change: &Change) -> bool {
-        let leader =
-            if self.deeds.is_empty() { self.controller.as_ref() } else { self.deeds.led_at(Some(&change.stamp())).0 };
+        let leader = if self.deeds.is_empty() {
+            self.controller.as_ref()
+        } else {
+            self.deeds.led_at(Some(&change.stamp())).leader
+        };
         trust::may(&change.id.device, &change.action, leader)
     }
 
@@ -160,10 +163,6 @@ impl Snapshot {
         let (stamp, may) = (change.stamp(), self.may(change));
         let applied = self.timeline.insert(Stamped { stamp: stamp.clone(), anchor: anchor.clone() });
         if may {
-            // Who plays while nobody leads, leads. That is not for one to claim later who was away then.
-            if applied && self.controller.is_none() {
-                self.note(&stamp, Deed::Lead);
-            }
             self.note(&stamp, Deed::Anchor(anchor.clone()));
         }
         applied
@@ -182,10 +181,10 @@ impl Snapshot {
         if is_late {
             self.judge_anew();
         }
-        let (controller, controlled) = self.deeds.led_at(None);
-        self.controller = controller.cloned();
-        self.controlled = controlled.cloned();
-        controlled == Some(stamp)
+        let led = self.deeds.led_at(None);
+        let decides = led.since == Some(stamp);
+        (self.controller, self.controlled) = (led.leader.cloned(), led.since.cloned());
+        decides
     }
 
     /// Takes back the anchors of who, as is known only now, did not lead when he set them; what they had replaced

@@ -23,6 +23,9 @@ pub fn may(device: &DeviceId, action: &Action, controller: Option<&DeviceId>) ->
 pub struct Deeds {
     /// Who led before the first deed that is kept.
     before: Option<DeviceId>,
+    /// He had not taken control: he played while nobody led.
+    #[serde(default)]
+    by_playing: bool,
     /// Up to when deeds are forgotten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Stamp>,
@@ -36,8 +39,7 @@ pub struct Deeds {
 pub(super) enum Deed {
     Take,
     Release,
-    /// Began to play while nobody led.
-    Lead,
+    /// Who plays while nobody has taken control, leads.
     Anchor(Anchor),
 }
 
@@ -47,7 +49,7 @@ const DEEDS_MAX: usize = 32;
 impl Deeds {
     /// Begins with what is known otherwise: who leads, and since when.
     pub(super) fn since(before: Option<DeviceId>, since: Option<Stamp>) -> Self {
-        Self { before, since, kept: Vec::new() }
+        Self { before, by_playing: false, since, kept: Vec::new() }
     }
 
     #[must_use]
@@ -65,10 +67,11 @@ impl Deeds {
         self.since.is_none()
     }
 
-    /// Who had control at `stamp`, and who set that when.
-    pub(super) fn led_at(&self, stamp: Option<&Stamp>) -> (Option<&DeviceId>, Option<&Stamp>) {
+    /// Who had control at `stamp`, or has it in the end.
+    pub(super) fn led_at(&self, stamp: Option<&Stamp>) -> Led<'_> {
         let until = self.kept.iter().take_while(|(at, _)| stamp.is_none_or(|stamp| at < stamp));
-        until.fold((self.before.as_ref(), self.since.as_ref()), step)
+        let before = Led { leader: self.before.as_ref(), since: self.since.as_ref(), by_playing: self.by_playing };
+        until.fold(before, step)
     }
 
     /// Takes a deed in; false when it is from a time that is forgotten.
@@ -80,35 +83,48 @@ impl Deeds {
         self.kept.insert(place, (stamp, deed));
         if self.kept.len() > DEEDS_MAX {
             let first = self.kept.remove(0);
-            self.before = step((self.before.as_ref(), None), &first).0.cloned();
+            let led = Led { leader: self.before.as_ref(), since: None, by_playing: self.by_playing };
+            let led = step(led, &first);
+            (self.before, self.by_playing) = (led.leader.cloned(), led.by_playing);
             self.since = Some(first.0);
         }
         true
     }
 
-    /// Whether an anchor that is kept was set by someone who had no control then. Of others nothing is known.
+    /// Whether an anchor that is kept was set while someone else had taken control. Of others nothing is known.
     pub(super) fn denies(&self, stamp: &Stamp) -> bool {
         let is_kept = self.kept.iter().any(|(at, deed)| at == stamp && matches!(deed, Deed::Anchor(_)));
-        is_kept && self.led_at(Some(stamp)).0.is_some_and(|leader| *leader != stamp.device)
+        let led = self.led_at(Some(stamp));
+        is_kept && !led.by_playing && led.leader.is_some_and(|leader| *leader != stamp.device)
     }
 
     /// The anchors that count, as they were set.
     pub(super) fn anchors(&self) -> impl Iterator<Item = Stamped> {
         self.kept.iter().filter(|(stamp, _)| !self.denies(stamp)).filter_map(|(stamp, deed)| match deed {
             Deed::Anchor(anchor) => Some(Stamped { stamp: stamp.clone(), anchor: anchor.clone() }),
-            Deed::Take | Deed::Release | Deed::Lead => None,
+            Deed::Take | Deed::Release => None,
         })
     }
 }
 
-type Led<'a> = (Option<&'a DeviceId>, Option<&'a Stamp>);
+/// Who leads, and since when.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Led<'a> {
+    pub(super) leader: Option<&'a DeviceId>,
+    pub(super) since: Option<&'a Stamp>,
+    by_playing: bool,
+}
 
-/// Who leads after a deed.
+/// Who leads after a deed. Of those who play while nobody has taken control, the last: who was away and played for
+/// himself does not silence the others on his return.
 fn step<'a>(led: Led<'a>, (stamp, deed): &'a (Stamp, Deed)) -> Led<'a> {
+    let (device, since) = (Some(&stamp.device), Some(stamp));
     match deed {
-        Deed::Take => (Some(&stamp.device), Some(stamp)),
-        Deed::Lead if led.0.is_none() => (Some(&stamp.device), Some(stamp)),
-        Deed::Release if led.0 == Some(&stamp.device) => (None, Some(stamp)),
-        Deed::Release | Deed::Lead | Deed::Anchor(_) => led,
+        Deed::Take => Led { leader: device, since, by_playing: false },
+        Deed::Anchor(_) if led.leader != device && (led.leader.is_none() || led.by_playing) => {
+            Led { leader: device, since, by_playing: true }
+        }
+        Deed::Release if led.leader == device => Led { leader: None, since, by_playing: false },
+        Deed::Release | Deed::Anchor(_) => led,
     }
 }

@@ -9,6 +9,7 @@ mod disk;
 mod drive;
 mod lan;
 mod links;
+mod log;
 mod node;
 mod ride;
 mod rules;

@@ -2,10 +2,11 @@
 
 use super::chance::Chance;
 use super::lan::{Air, Lan};
+use super::log::word;
 use super::node::Node;
 use super::{Instant, SECOND};
 use crate::core::authority::Authority;
-use crate::core::changes::{Action, ChangeId};
+use crate::core::changes::{Action, ChangeId, Verdict};
 use crate::core::clock::MonoTime;
 use crate::core::id::{ConvoyId, DeviceId, EntryId};
 use crate::core::io::{Input, Output, RequestId, ServerCommand, ServerEvent};
@@ -63,6 +64,12 @@ pub struct World {
     /// The entries that were ever added, by change, and those that were ever removed.
     pub(super) additions: BTreeMap<ChangeId, EntryId>,
     pub(super) removals: BTreeSet<EntryId>,
+    /// Changes that were made since that was last looked at, and by whom.
+    pub(super) made: Vec<(usize, ChangeId)>,
+    /// Changes that lost or were refused, of which their authors are told.
+    pub(super) overruled: BTreeSet<ChangeId>,
+    /// What link came or went since that was last looked at.
+    pub(super) link_changed: Option<String>,
     pub(super) log: Option<Vec<String>>,
 }
 
@@ -94,6 +101,9 @@ impl World {
             sent: 0,
             additions: BTreeMap::new(),
             removals: BTreeSet::new(),
+            made: Vec::new(),
+            overruled: BTreeSet::new(),
+            link_changed: None,
             log: logs.then(Vec::new),
         };
         if terms.has_server {
@@ -134,6 +144,12 @@ impl World {
             Event::Stored { car, life, change } => {
                 if let Some(node) = self.nodes.get_mut(car).filter(|node| node.life == life) {
                     let id = change.id.clone();
+                    match &change.action {
+                        Action::Add { entry, .. } => drop(self.additions.insert(id.clone(), entry.clone())),
+                        Action::Remove { entry } => drop(self.removals.insert(entry.clone())),
+                        _ => {}
+                    }
+                    self.made.push((car, id.clone()));
                     node.disk.store(*change);
                     self.input(car, Input::Stored(id));
                 }
@@ -158,15 +174,7 @@ impl World {
     /// Gives a car an input, does what it wants done, and plans its next wake.
     pub(super) fn input(&mut self, car: usize, input: Input) {
         let now = self.now;
-        self.note(|| match &input {
-            Input::Mesh(crate::core::mesh::MeshEvent::Message { message, .. })
-                if matches!(**message, PeerMessage::Beat(_)) =>
-            {
-                None
-            }
-            Input::Wake | Input::Server(ServerEvent::Probed { .. }) => None,
-            other => Some(format!("{car} <- {}", brief(other))),
-        });
+        self.note_input(car, &input);
         let Some(node) = self.nodes.get_mut(car) else { return };
         let mono = node.crystal.mono(now);
         let Some(core) = &mut node.car else { return };
@@ -184,7 +192,8 @@ impl World {
             }
         }
         if before != after {
-            self.note(|| Some(format!("{car} obeys {after:?}")));
+            let text = self.obeyed(&after);
+            self.note(|| Some(format!("{car} obeys {text}")));
         }
     }
 
@@ -200,23 +209,22 @@ impl World {
     fn perform(&mut self, car: usize, output: Output) {
         match output {
             Output::Store(change) => {
-                match &change.action {
-                    Action::Add { entry, .. } => drop(self.additions.insert(change.id.clone(), entry.clone())),
-                    Action::Remove { entry } => drop(self.removals.insert(entry.clone())),
-                    _ => {}
-                }
                 let at = self.now + self.chance.between(1_000, 20_000);
                 let life = self.nodes.get(car).map_or(0, |node| node.life);
                 self.at(at, Event::Stored { car, life, change });
             }
             Output::Record { change, verdict } => self.nodes_mut(car, |node| node.disk.record(*change, &verdict)),
             Output::Settle { change, verdict } => {
-                self.note(|| Some(format!("{car} settles {} {verdict:?}", change.sequence)));
+                self.note(|| Some(format!("{car} settles {}: {}", change.sequence, word(&verdict))));
                 self.nodes_mut(car, |node| node.disk.settle(&change, &verdict));
+                if matches!(verdict, Verdict::Refused { .. } | Verdict::Superseded { .. }) {
+                    self.overruled.insert(change);
+                }
             }
             Output::Remember(saved) => self.nodes_mut(car, |node| node.disk.remember(*saved)),
             Output::Reply { request, result } => {
-                self.note(|| Some(format!("{car} answers {result:?}")));
+                let text = self.answer(&result);
+                self.note(|| Some(format!("{car} answers: {text}")));
                 self.nodes_mut(car, |node| {
                     node.waiting.remove(&request);
                     if let Ok(done) = result {
@@ -331,19 +339,4 @@ impl World {
         self.disturbed = self.now;
         self.note(|| Some(what()));
     }
-
-    pub(super) fn note(&mut self, what: impl FnOnce() -> Option<String>) {
-        if let Some(log) = &mut self.log
-            && let Some(text) = what()
-        {
-            log.push(format!("{:>10.3}  {text}", self.now as f64 / 1e6));
-        }
-    }
-}
-
-/// An input in short, for the drive's log.
-fn brief(input: &Input) -> String {
-    let text = format!("{input:?}");
-    let end = text.char_indices().nth(220).map_or(text.len(), |(at, _)| at);
-    text.get(..end).unwrap_or_default().to_owned()
 }

@@ -3,18 +3,18 @@
 use crate::daemon::{Daemon, PATIENCE};
 use crate::jamz_server::Server;
 use jamz::api::client::Client;
-use jamz::core::status::{ActiveSync, Status};
+use jamz::core::status::{ActiveSync, PeerState, Status};
 use std::time::{Duration, Instant};
 
 /// Between two cars, as their APIs tell it.
 const APART_US_MAX: i64 = 50_000;
 
-/// A car that has nothing but the server.
-async fn member(server: &Server, user: &str) -> (Daemon, Client) {
+/// A car that has nothing but the server, and links with others if it `meshes`.
+async fn member(meshes: bool, server: &Server, user: &str) -> (Daemon, Client) {
     let token = server.token(user, "alps");
     let mut car = Daemon::new("");
     let settings = format!(
-        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[mesh]\nenabled = false\n\
+        "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"alps\"\n[mesh]\nenabled = {meshes}\n\
          [server]\nurl = {:?}\ntoken_file = \"{}\"\n",
         server.url(),
         car.path("token").display()
@@ -51,8 +51,8 @@ async fn back(car: &Daemon, since: Instant) -> (Client, Duration) {
 #[tokio::test]
 async fn a_car_that_ends_in_any_way_comes_back_into_its_convoy_in_time() {
     let server = Server::start(&[]);
-    let (mut van, mut ann) = member(&server, "ann").await;
-    let (mut truck, mut ben) = member(&server, "ben").await;
+    let (mut van, mut ann) = member(false, &server, "ann").await;
+    let (mut truck, mut ben) = member(false, &server, "ben").await;
     let track = van.track(&ann, "long").await;
     ann.queue_add(&[track], None).await.unwrap();
     ann.play(None).await.unwrap();
@@ -85,23 +85,41 @@ async fn a_car_that_ends_in_any_way_comes_back_into_its_convoy_in_time() {
 
 #[tokio::test]
 async fn the_music_goes_on_without_the_server_and_what_was_done_meanwhile_reaches_it_later() {
+    goes_on_without_the_server(false).await;
+}
+
+#[tokio::test]
+async fn over_the_mesh_the_others_know_at_once_what_was_done_without_the_server() {
+    goes_on_without_the_server(true).await;
+}
+
+async fn goes_on_without_the_server(meshes: bool) {
     let mut server = Server::start(&[]);
-    let (van, ann) = member(&server, "ann").await;
-    let (truck, ben) = member(&server, "ben").await;
+    let (van, ann) = member(meshes, &server, "ann").await;
+    let (truck, ben) = member(meshes, &server, "ben").await;
     let track = van.track(&ann, "long").await;
     ann.queue_add(std::slice::from_ref(&track), None).await.unwrap();
     ann.play(None).await.unwrap();
     van.until(&ann, "playing in time", is_in).await;
     truck.until(&ben, "playing in time", is_in).await;
+    if meshes {
+        let is_linked = |status: &Status| status.connection.web_rtc.values().any(|s| *s == PeerState::Connected);
+        van.until(&ann, "linked", is_linked).await;
+        truck.until(&ben, "linked", is_linked).await;
+    }
     let before_us = ann.status().await.unwrap().now_playing.position_us;
     server.kill();
     for (car, client) in [(&van, &ann), (&truck, &ben)] {
-        let alone = |status: &Status| status.connection.active_sync == ActiveSync::Offline;
-        let status = car.until(client, "alone", alone).await;
+        let tier = if meshes { ActiveSync::Webrtc } else { ActiveSync::Offline };
+        let status = car.until(client, "down a tier", |status| status.connection.active_sync == tier).await;
         assert!(status.now_playing.playing && !status.connection.reason.is_empty());
     }
     ben.queue_add(&[track], None).await.unwrap();
-    assert_eq!(ben.status().await.unwrap().changes.pending, 1);
+    if meshes {
+        van.until(&ann, "told by the other car", |status| status.queue_length == 2).await;
+    } else {
+        assert_eq!(ben.status().await.unwrap().changes.pending, 1);
+    }
     let apart = apart_us(&ann, &ben).await;
     assert!(apart.abs() < APART_US_MAX, "{apart} us apart without a server");
     server.restart();

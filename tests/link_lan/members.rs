@@ -110,6 +110,7 @@ async fn another_convoy_another_secret_and_a_car_that_shows_itself_no_more_are_n
     let mut guess = Car::silent(&guess, 4, "not the secret of the cars").await;
     guess.announce(Some("alps"));
     for car in [&mut a, &mut b, &mut other, &mut guess] {
+        assert_eq!(car.next().await, jamz::core::mesh::LanEvent::Stranger, "told once, however many there are");
         assert!(car.is_quiet(Duration::from_secs(3)).await);
     }
     b.announce(None);

@@ -1,6 +1,6 @@
 // Today's production backend, with the real socket.io: its events, rooms, limits and logins, as its public sources have them.
 //
-//   node backend.js [{"port": 0, "pingInterval": 25000, "pingTimeout": 60000}]
+//   node backend.js [{"port": 0, "pingInterval": 25000, "pingTimeout": 60000, "sessions": {id: state as it was kept}}]
 //
 // Standard output, one JSON object a line: {"listening": port}, then {"got": event, "socket": id, "args": [...]} for all that
 // clients say, {"connected": id, "auth": {...}} and {"disconnected": id, "why": text}.
@@ -17,8 +17,8 @@ const { Server } = require('socket.io');
 const options = { port: 0, pingInterval: 25000, pingTimeout: 60000, ...JSON.parse(process.argv[2] || '{}') };
 const say = (line) => process.stdout.write(JSON.stringify(line) + '\n');
 
-/** What the backend keeps of a session, in memory. */
-const sessions = new Map();
+/** What the backend keeps of a session: in memory, or from the run before. */
+const sessions = new Map(Object.entries(options.sessions || {}));
 const session = (id) => {
   if (!sessions.has(id)) {
     sessions.set(id, {

@@ -18,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     pub(crate) state: PathBuf,
     flags: Vec<String>,
+    /// The network namespace that it runs in, if it has one of its own.
+    machine: Option<String>,
     /// Removed when the server is dropped.
     _directory: Option<TempDir>,
 }
@@ -25,11 +27,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server with a state directory of its own.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_on(None, "127.0.0.1", flags)
+    }
+
+    /// As [`Self::start`], in a network namespace with this address.
+    pub(crate) fn start_at(machine: &str, address: &str) -> Self {
+        Self::start_on(Some(machine.to_owned()), address, &[])
+    }
+
+    fn start_on(machine: Option<String>, address: &str, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let (process, address) = launch(Command::new(PROGRAM), &state, &flags, "127.0.0.1:0");
-        Self { process, address, state, flags, _directory: Some(directory) }
+        let (process, address) = launch(program(machine.as_deref()), &state, &flags, &format!("{address}:0"));
+        Self { process, address, state, flags, machine, _directory: Some(directory) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -58,7 +69,7 @@ impl Server {
 
     /// Starts it again on the same state and port.
     pub(crate) fn restart(&mut self) {
-        let (process, address) = launch(Command::new(PROGRAM), &self.state, &self.flags, &self.address);
+        let (process, address) = launch(program(self.machine.as_deref()), &self.state, &self.flags, &self.address);
         (self.process, self.address) = (process, address);
     }
 
@@ -111,6 +122,13 @@ impl Drop for Server {
 /// Runs `jamz-server` to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn program(machine: Option<&str>) -> Command {
+    let Some(machine) = machine else { return Command::new(PROGRAM) };
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", machine, PROGRAM]);
+    command
 }
 
 fn launch(mut command: Command, state: &std::path::Path, flags: &[String], listen: &str) -> (Child, String) {

@@ -21,6 +21,11 @@ impl Car {
     /// A car of `user` in `convoy`, whose card is off by `ppm`; it has nothing but the server. It is switched on, and
     /// not waited for.
     pub(crate) fn start(server: &str, token: &str, user: &str, convoy: &str, ppm: f64) -> Self {
+        Self::with_mesh(false, server, token, user, convoy, ppm)
+    }
+
+    /// As [`Self::start`], and it links with other cars if it `meshes`.
+    pub(crate) fn with_mesh(meshes: bool, server: &str, token: &str, user: &str, convoy: &str, ppm: f64) -> Self {
         let bus = Bus::start();
         let path = |name: &str| bus.folder().join(name).display().to_string();
         std::fs::write(path("token"), token).unwrap();
@@ -28,7 +33,7 @@ impl Car {
             "[car]\nname = \"{user}'s car\"\n[convoy]\nid = \"{convoy}\"\n\
              [server]\nurl = \"{server}\"\ntoken_file = \"{}\"\nuser = \"{user}\"\n\
              [audio]\noutput = \"virtual\"\nvirtual_ppm = {ppm:?}\n\
-             [mesh]\nenabled = false\n\
+             [mesh]\nenabled = {meshes}\n\
              [library]\nfolders = []\n[bus]\nbus = \"{}\"\n[paths]\nstate = \"{}\"\ncache = \"{}\"\n",
             path("token"),
             bus.address(),

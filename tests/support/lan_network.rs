@@ -66,6 +66,15 @@ impl Network {
         self.ip(&format!("-n {} link set p{number} {to}", self.name));
     }
 
+    /// Lays a cable between the two bridges: one network from now on.
+    pub(crate) fn join(&self, other: &Self) {
+        let (one, two) = (&self.name, &other.name);
+        self.ip(&format!("link add trunk netns {one} type veth peer name trunk netns {two}"));
+        for bridge in [one, two] {
+            self.ip(&format!("-n {bridge} link set trunk master br0 up"));
+        }
+    }
+
     pub(crate) fn ip(&self, arguments: &str) {
         let output = Command::new("ip").args(arguments.split(' ')).output().expect("`ip` is needed: install iproute2");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

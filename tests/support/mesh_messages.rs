@@ -132,6 +132,7 @@ pub(crate) fn beat(count: u64) -> Beat {
         clock: Some((ClockMap { mono0: MonoTime(5), convoy0: ConvoyTime(6), rate: 1.25e-5 }, 140)),
         route: Route { source: Source::Member(claim), path: vec![key(1).device().clone()], count },
         digest: 0xfeed_0000_0000_0001,
+        members: 0,
         wanted: true,
     }
 }
@@ -169,7 +170,7 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
     let mut all = vec![PeerMessage::Hello(hello)];
     all.extend(changes().into_iter().zip(0..).map(|(change, n)| {
         let change = Box::new(change);
-        PeerMessage::Change { change, hops: n % 5 }
+        PeerMessage::Change { change, track: None, hops: n % 5 }
     }));
     all.extend(verdicts.map(|verdict| PeerMessage::Verdict { change: id(5), verdict }));
     all.extend([

@@ -7,7 +7,7 @@ use crate::core::clock::MonoTime;
 use crate::core::convoy::{LEAD_MAX_US, LEAD_MIN_US};
 use crate::core::io::{Dialect, Notice, Output, RequestId, ServerCommand};
 use crate::core::request::{Done, Reach, Refusal};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Changes sent and not acknowledged at once; the others wait their turn.
 const IN_FLIGHT_MAX: usize = 32;
@@ -15,6 +15,8 @@ const IN_FLIGHT_MAX: usize = 32;
 const TAKE_LATE_US: i64 = 5_000_000;
 /// A change may take so much longer to be stored for each that was made with it.
 const STORE_EACH_US: i64 = 10_000;
+/// Changes that are made and signed at once, unless they are additions.
+const PART_MAX: usize = 128;
 
 impl Car {
     /// Makes changes out of actions and has them stored; the person is answered when they have come as far as they can.
@@ -26,13 +28,28 @@ impl Car {
         }
         let until = now + REPLY_US;
         let stored_by = until + STORE_EACH_US * actions.len() as i64;
-        let mut open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until, stored_by, late: false };
-        for action in actions {
-            let id = self.author(action, now);
-            open.unsettled.insert(id.sequence);
-            open.changes.push(id);
-        }
+        // Entries are named after the numbers of their additions, which nothing may come between.
+        let adds = matches!(actions.first(), Some(Action::Add { .. }));
+        let mut rest = VecDeque::from(actions);
+        let first: Vec<Action> = rest.drain(..if adds { rest.len() } else { rest.len().min(PART_MAX) }).collect();
+        let open = Open { changes: Vec::new(), unsettled: BTreeSet::new(), until, stored_by, late: false, rest };
         self.own.open.insert(request, open);
+        self.make_part(request, first, now);
+    }
+
+    /// Makes the next part of what somebody asked for, while everything else goes on.
+    pub(super) fn go_on_making(&mut self, now: MonoTime) {
+        if let Some((request, part)) = self.own.next_part(PART_MAX) {
+            self.make_part(request, part, now);
+        }
+    }
+
+    fn make_part(&mut self, request: RequestId, part: Vec<Action>, now: MonoTime) {
+        let made: Vec<ChangeId> = part.into_iter().map(|action| self.author(action, now)).collect();
+        if let Some(open) = self.own.open.get_mut(&request) {
+            open.unsettled.extend(made.iter().map(|id| id.sequence));
+            open.changes.extend(made);
+        }
     }
 
     /// Makes a change, signs it and has it stored.
@@ -136,6 +153,22 @@ impl Car {
         for id in ids {
             self.settle(&id, Verdict::Superseded { reason: "its convoy was left before it was told".into() });
         }
+    }
+
+    /// A car that was known before and has forgotten it, as with a new card under its old key, goes on counting where
+    /// the others have it. What it did under numbers that were taken would pass there for what had them first.
+    pub(super) fn recall_numbers(&mut self) {
+        let last = self.state.versions.next(self.me.device()).saturating_sub(1);
+        if self.own.sequence() >= last {
+            return;
+        }
+        for change in self.own.stored_changes() {
+            if self.state.versions.knows(&change.id) {
+                let reason = "this car had lost its memory, and did this under a number of before; do it again".into();
+                self.settle(&change.id, Verdict::Superseded { reason });
+            }
+        }
+        self.own.count_on_from(last);
     }
 
     /// After the authority's state was taken over: what was done here since counts on top of it, or is superseded.

@@ -273,10 +273,17 @@ impl Car {
         self.clock.map().filter(|_| self.time_known()).map(|map| map.convoy(now))
     }
 
+    /// Whether that time is the convoy's, and not one that this car made up when it found nobody.
+    #[must_use]
+    pub fn keeps_convoy_time(&self) -> bool {
+        self.base == TimeBase::Convoy
+    }
+
     /// When to call `handle(Wake)` if nothing else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoTime> {
         let to_server = self.server_due().filter(|_| self.link == Link::Joined(Dialect::Jamz));
+        let making = self.own.is_making().then_some(MonoTime(i64::MIN));
         let probe = (self.link != Link::Down).then_some(self.next_probe);
         let awaited = match self.base {
             TimeBase::Awaited { until } => Some(until),
@@ -296,6 +303,7 @@ impl Car {
             self.mesh_timeout(),
             self.silence_due(),
             to_server,
+            making,
         ]
         .into_iter()
         .flatten()
@@ -341,6 +349,7 @@ impl Car {
         self.decide_tier(now);
         self.advance(now);
         self.tick_backend(now);
+        self.go_on_making(now);
         self.settle_own(now);
         self.replan(now);
         self.leave_stuck_track(now);

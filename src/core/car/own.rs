@@ -7,7 +7,7 @@ use crate::core::clock::MonoTime;
 use crate::core::id::DeviceId;
 use crate::core::io::RequestId;
 use crate::core::request::{Done, Reach, Refusal};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A change that the authority did not take is sent again after so long, then after twice as long, and so on.
 const RESEND_US: i64 = 1_000_000;
@@ -40,6 +40,8 @@ pub(super) struct Open {
     pub(super) stored_by: MonoTime,
     /// The authority has had its time: the answer waits for the disk only.
     pub(super) late: bool,
+    /// What is still to be made: thousands at once would hold up everything else.
+    pub(super) rest: VecDeque<Action>,
 }
 
 /// Own changes that no authority has acknowledged yet.
@@ -118,9 +120,9 @@ impl Own {
         self.pending.values().any(|pending| pending.change.action == Action::TakeControl)
     }
 
-    /// A change of ours came back that we did not know: its number is taken.
-    pub(super) fn skip(&mut self, id: &ChangeId) {
-        self.sequence = self.sequence.max(id.sequence);
+    /// Numbers up to this one are taken: others know changes of ours that we do not.
+    pub(super) fn count_on_from(&mut self, sequence: u64) {
+        self.sequence = self.sequence.max(sequence);
     }
 
     /// Whether the change is on its way still.
@@ -145,6 +147,16 @@ impl Own {
     /// Nobody waits for an answer.
     pub(super) fn is_idle(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Someone's command that is made in parts, and its next part.
+    pub(super) fn next_part(&mut self, actions_max: usize) -> Option<(RequestId, Vec<Action>)> {
+        let (request, open) = self.open.iter_mut().find(|(_, open)| !open.rest.is_empty())?;
+        Some((*request, open.rest.drain(..actions_max.min(open.rest.len())).collect()))
+    }
+
+    pub(super) fn is_making(&self) -> bool {
+        self.open.values().any(|open| !open.rest.is_empty())
     }
 
     /// How long making a change durable takes here, smoothed; a slow card needs a longer lead.
@@ -210,7 +222,7 @@ impl Own {
             if open.unsettled.remove(&sequence) {
                 match result {
                     Err(refusal) => finished.push((*request, Err(refusal.clone()))),
-                    Ok(reach) if open.unsettled.is_empty() => {
+                    Ok(reach) if open.unsettled.is_empty() && open.rest.is_empty() => {
                         finished.push((*request, Ok(Done { changes: open.changes.clone(), reach: *reach })));
                     }
                     Ok(_) => {}
@@ -229,7 +241,9 @@ impl Own {
             (open.late, open.until) = (true, open.stored_by);
         }
         // They become durable in turn, so that the last one is looked at first.
-        let storing = |open: &Open| open.unsettled.iter().rev().any(|sequence| self.storing.contains(sequence));
+        let storing = |open: &Open| {
+            !open.rest.is_empty() || open.unsettled.iter().rev().any(|sequence| self.storing.contains(sequence))
+        };
         let is_over = |open: &Open| open.late && (now >= open.stored_by || !storing(open));
         let over: Vec<(RequestId, bool)> =
             self.open.iter().filter(|(_, open)| is_over(open)).map(|(id, open)| (*id, storing(open))).collect();

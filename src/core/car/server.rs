@@ -107,6 +107,9 @@ impl Car {
 
     fn handle_down(&mut self, reason: &str, now: MonoTime) {
         let was_joined = matches!(self.link, Link::Joined(_));
+        if self.is_in_session() {
+            self.backend.note_lost(self.hlc);
+        }
         self.link = Link::Down;
         self.rejoin = None;
         self.own.handle_down();
@@ -130,6 +133,7 @@ impl Car {
         self.state = Snapshot { term, ..snapshot };
         self.forget_digest();
         self.recall_time();
+        self.recall_numbers();
         self.replay_log(now);
         self.replay_own(now);
         self.queue_revision += 1;
@@ -174,6 +178,13 @@ impl Car {
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
         let overruled = !matches!(verdict, Verdict::Applied | Verdict::Duplicate);
         self.note_acked(id, &verdict);
+        if !overruled && !self.state.versions.knows(id) && !self.obeys_mesh() {
+            // It was passed over here, and counts for the authority.
+            match self.logged(id) {
+                Some(change) => drop(self.apply_approved(&change, now)),
+                None => self.rejoin = Some(now),
+            }
+        }
         if id.device == *self.me.device() {
             self.settle(id, verdict);
         }

@@ -5,7 +5,7 @@ use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::id::EntryId;
 use crate::core::io::Saved;
 use crate::core::playlist::Track;
-use crate::core::status::{ChangeCounts, ClockStatus, NowPlaying, Status, Upcoming};
+use crate::core::status::{ActiveSync, ChangeCounts, ClockStatus, Connection, NowPlaying, Status, Upcoming};
 use crate::core::timeline::Anchor;
 
 impl Car {
@@ -23,7 +23,7 @@ impl Car {
             convoy: self.convoy.as_ref().map(ToString::to_string),
             controller: self.state.controller.as_ref().map(ToString::to_string),
             is_controller: self.state.controller.as_ref() == Some(self.me.device()),
-            connection: self.tiers.connection(self.peer_states(), dialect),
+            connection: self.connection(dialect),
             members: self.members_shown(),
             now_playing: self.now_playing(now),
             queue_length: self.state.playlist.len(),
@@ -37,6 +37,15 @@ impl Car {
             queue_revision: self.queue_revision,
             taken_us: now.0,
         }
+    }
+
+    fn connection(&self, dialect: Option<String>) -> Connection {
+        let mut connection = self.tiers.connection(self.peer_states(), dialect);
+        if let Some(strangers) = self.strangers_only().filter(|_| connection.active_sync == ActiveSync::Offline) {
+            let before = if connection.reason.is_empty() { "" } else { "; " };
+            connection.reason.extend([before, strangers]);
+        }
+        connection
     }
 
     /// The playlist in order.

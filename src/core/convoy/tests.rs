@@ -146,6 +146,17 @@ fn who_played_alone_while_nobody_led_does_not_lead_for_that_when_he_is_back() {
 }
 
 #[test]
+fn who_released_control_and_then_played_leads_in_whatever_order_that_is_heard_of() {
+    let led = change("a", 1, 1, Action::TakeControl);
+    let (released, played) = (change("a", 2, 7, Action::ReleaseControl), change("a", 3, 8, seek(3, 20)));
+    let in_order = convoy_of(&[led.clone(), released.clone(), played.clone()]);
+    let late = convoy_of(&[led, played, released]);
+    assert_eq!(in_order.controller, DeviceId::new("a").ok());
+    assert_eq!((&late.controller, &late.controlled), (&in_order.controller, &in_order.controlled));
+    assert_eq!(late.timeline, in_order.timeline);
+}
+
+#[test]
 fn a_night_of_controls_is_remembered_in_bounds_and_who_leads_is_not_forgotten() {
     let mut convoy = convoy_of(&[change("a", 1, 1_000, Action::TakeControl)]);
     for n in 2..2_000 {

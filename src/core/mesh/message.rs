@@ -6,6 +6,7 @@ use crate::core::clock::{ClockMap, MonoTime};
 use crate::core::convoy::Snapshot;
 use crate::core::election::Term;
 use crate::core::id::{DeviceId, UserId};
+use crate::core::playlist::Track;
 use crate::core::status::{Member, MemberKind};
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,9 @@ pub enum PeerMessage {
     Hello(Hello),
     /// Alive, what time it is, and who leads. Goes over the unordered channel.
     Beat(Box<Beat>),
-    /// A change, new to the sender; it has crossed `hops` links before this one.
-    Change { change: Box<Change>, hops: usize },
+    /// A change, new to the sender; it has crossed `hops` links before this one. The track that a control concerns is
+    /// for whoever does not know the playlist: it is told, and not read.
+    Change { change: Box<Change>, track: Option<Box<Track>>, hops: usize },
     /// What the authority made of a change; goes back the way that the change came.
     Verdict { change: ChangeId, verdict: Verdict },
     /// The changes that the sender knows. The other side sends those that are missing there (or its state), and asks
@@ -66,6 +68,9 @@ pub struct Beat {
     pub route: Route,
     /// Differs when the sender's state does.
     pub digest: u64,
+    /// A checksum of the members that the receiver told the sender last: what got lost on the way shows.
+    #[serde(default)]
+    pub members: u32,
     /// Whether the sender would keep this link.
     pub wanted: bool,
 }

@@ -49,6 +49,8 @@ pub enum LanEvent {
         device: DeviceId,
     },
     Signal(Box<SignedSignal>),
+    /// Some car is on the same network that is of another convoy, or has another secret; told once.
+    Stranger,
 }
 
 /// What goes to the network that the car is in.

@@ -15,14 +15,23 @@ const LABEL_CHARS: usize = 32;
 /// What was seen on the network. None of it is proved.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Sighting {
-    Here { device: DeviceId, name: String, addresses: Vec<SocketAddr> },
-    Gone { name: String },
+    Here {
+        device: DeviceId,
+        name: String,
+        addresses: Vec<SocketAddr>,
+    },
+    Gone {
+        name: String,
+    },
+    /// A car that shows itself under another tag.
+    Stranger,
 }
 
 /// Announces this car while it lives.
 pub(super) struct Discovery {
     daemon: ServiceDaemon,
     sightings: Receiver<ServiceEvent>,
+    me: DeviceId,
     tag: String,
 }
 
@@ -43,7 +52,7 @@ impl Discovery {
         // A name that is a public key's is nobody else's.
         service.set_requires_probe(false);
         daemon.register(service)?;
-        Ok(Self { daemon, sightings, tag: tag.to_owned() })
+        Ok(Self { daemon, sightings, me: device.clone(), tag: tag.to_owned() })
     }
 
     /// The next that concerns this convoy; none when looking has ended.
@@ -71,10 +80,14 @@ impl Discovery {
 
     fn here(&self, service: &ResolvedService) -> Option<Sighting> {
         let said = |key| service.get_property_val_str(key);
-        if said(TXT_TAG)? != self.tag || said(TXT_VERSION)? != VERSION.to_string() {
+        if said(TXT_VERSION)? != VERSION.to_string() {
             return None;
         }
         let device = DeviceId::new(said(TXT_DEVICE)?).ok()?;
+        if said(TXT_TAG)? != self.tag {
+            // This car itself may have shown itself otherwise a moment ago.
+            return (device != self.me).then_some(Sighting::Stranger);
+        }
         #[allow(clippy::disallowed_methods, reason = "they are put in order below")]
         let mut addresses: Vec<SocketAddr> =
             service.get_addresses().iter().filter_map(|ip| address(ip, service.get_port())).collect();

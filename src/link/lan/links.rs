@@ -89,6 +89,8 @@ pub(super) struct Links {
     numbers: u64,
     /// Why announcing failed last; it is not told again until that changes.
     told: Option<String>,
+    /// That others than members are here was told.
+    strangers_told: bool,
 }
 
 impl Links {
@@ -116,6 +118,7 @@ impl Links {
             carriers: JoinSet::new(),
             numbers: 0,
             told: None,
+            strangers_told: false,
         }
     }
 
@@ -139,7 +142,7 @@ impl Links {
                 Some(signed) = signals.recv() => self.send(signed),
                 () = overflow.notified() => self.leave_all().await,
                 accepted = accept(self.presence.as_ref()) => self.on_accepted(accepted).await,
-                sighting = look(self.presence.as_ref()) => self.on_sighting(sighting),
+                sighting = look(self.presence.as_ref()) => self.on_sighting(sighting).await,
                 Some(met) = self.greetings.join_next() => if let Ok(met) = met { self.on_met(met).await },
                 Some(ended) = self.carriers.join_next() => if let Ok(ended) = ended { self.on_ended(ended).await },
                 () = tokio::time::sleep(wait) => {}
@@ -168,6 +171,7 @@ impl Links {
             return;
         }
         self.presence = None;
+        self.strangers_told = false;
         self.greetings = JoinSet::new();
         self.accepting = 0;
         self.known = Known::new(self.device.clone());
@@ -260,13 +264,19 @@ impl Links {
         });
     }
 
-    fn on_sighting(&mut self, sighting: Option<Sighting>) {
+    async fn on_sighting(&mut self, sighting: Option<Sighting>) {
         match sighting {
             Some(Sighting::Here { device, name, addresses }) => {
                 let is_connected = self.connected.contains_key(&device);
                 self.known.note(device, name, addresses, is_connected, self.clock.now());
             }
             Some(Sighting::Gone { name }) => self.known.forget(&name),
+            Some(Sighting::Stranger) if self.strangers_told => {}
+            Some(Sighting::Stranger) => {
+                self.strangers_told = true;
+                tracing::info!("a car on this network is of another convoy, or has another secret; it is not let in");
+                let _ = self.events.send(LanEvent::Stranger).await;
+            }
             None => {
                 // The search ended by itself; the connections go on.
                 self.presence = None;

@@ -28,6 +28,8 @@ struct WireBeat {
     count: u64,
     /// In hex: not every peer holds 64 bits in a number.
     digest: String,
+    #[serde(default)]
+    members: u32,
     wanted: bool,
 }
 
@@ -66,6 +68,7 @@ pub fn encode_beat(beat: &Beat) -> Result<String, EncodeError> {
         path: beat.route.path.clone(),
         count: beat.route.count,
         digest: format!("{:x}", beat.digest),
+        members: beat.members,
         wanted: beat.wanted,
     })?;
     if text.len() > BEAT_BYTES_MAX {
@@ -115,6 +118,7 @@ pub fn decode_beat(bytes: &[u8]) -> Result<Beat, FrameError> {
         clock,
         route: Route { source, path: beat.path, count: exact_unsigned("a beat's count", beat.count)? },
         digest,
+        members: beat.members,
         wanted: beat.wanted,
     })
 }
@@ -135,6 +139,7 @@ mod tests {
             clock: Some((ClockMap { mono0: MonoTime(1), convoy0: ConvoyTime(2), rate: 1.234_567_890_123e-5 }, 90)),
             route: Route { source, path: (0..4).map(device).collect(), count: 99 },
             digest: u64::MAX,
+            members: u32::MAX,
             wanted: false,
         }
     }

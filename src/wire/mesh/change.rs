@@ -12,10 +12,14 @@ use crate::core::mesh::HOPS_MAX;
 use crate::core::order::OrderKey;
 use crate::core::playlist::Track;
 use crate::core::timeline::Anchor;
+use crate::wire::server::track;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Longest signature, in bytes of its base64: Ed25519 has 88.
 const SIGNATURE_BYTES_MAX: usize = 128;
+/// Most room for a control's track, in bytes of JSON.
+const TRACK_BYTES_MAX: usize = 6 << 10;
 /// Farthest position, in seconds, that is told to the microsecond.
 const POSITION_S_MAX: f64 = 1e9;
 
@@ -27,7 +31,7 @@ pub(super) struct Playback {
     position: f64,
     track_id: Option<TrackId>,
     #[serde(skip_deserializing)]
-    track: Option<TrackName>,
+    track: Option<Value>,
     #[serde(skip_deserializing)]
     controller_id: Option<DeviceId>,
     entry: Option<EntryId>,
@@ -36,11 +40,6 @@ pub(super) struct Playback {
     playing: bool,
     #[serde(flatten)]
     made: Made,
-}
-
-#[derive(Serialize)]
-struct TrackName {
-    id: TrackId,
 }
 
 /// `data` of `playlist`: an edit of one entry.
@@ -89,7 +88,7 @@ pub(super) enum Body {
 ///
 /// # Errors
 /// [`EncodeError::Range`] when its position cannot be told in seconds to the microsecond.
-pub(super) fn body(change: &Change, hops: usize) -> Result<Body, EncodeError> {
+pub(super) fn body(change: &Change, track: Option<&Track>, hops: usize) -> Result<Body, EncodeError> {
     let made = Made {
         timestamp: change.hlc.time_us.div_euclid(1_000),
         from: change.user.clone(),
@@ -108,7 +107,7 @@ pub(super) fn body(change: &Change, hops: usize) -> Result<Body, EncodeError> {
         | Action::ChangeTrack { anchor } => Body::Playback(Playback {
             position: seconds(anchor.position_us)?,
             track_id: anchor.track.clone(),
-            track: anchor.track.clone().map(|id| TrackName { id }),
+            track: anchor.track.as_ref().map(|id| told(track.filter(|track| track.id == *id), id)),
             controller_id: Some(change.id.device.clone()),
             entry: anchor.entry.clone(),
             at: anchor.at,
@@ -120,6 +119,16 @@ pub(super) fn body(change: &Change, hops: usize) -> Result<Body, EncodeError> {
         Action::Remove { entry } => edit(entry, None, None, made),
         Action::TakeControl | Action::ReleaseControl => Body::Control(Control { made }),
     })
+}
+
+/// The track in the form of today's backend and its web client. A control has to fit into a frame: what a track says of
+/// itself beyond that is left out.
+fn told(track: Option<&Track>, id: &TrackId) -> Value {
+    let id_only = || json!({ "id": id });
+    let Some(track) = track else { return id_only() };
+    let bare = Track { extra: serde_json::Map::new(), ..track.clone() };
+    let forms = [track::format(track), track::format(&bare)];
+    forms.into_iter().find(|form| form.to_string().len() <= TRACK_BYTES_MAX).unwrap_or_else(id_only)
 }
 
 impl Playback {

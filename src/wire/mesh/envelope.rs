@@ -155,10 +155,10 @@ struct Present {
 pub fn encode(message: &PeerMessage) -> Result<String, EncodeError> {
     match message {
         PeerMessage::Beat(beat) => super::encode_beat(beat),
-        PeerMessage::Change { change, hops } => {
+        PeerMessage::Change { change, track, hops } => {
             let (sequence, signature) = (Some(change.id.sequence), change.signature.clone());
             let action = Some(change.action.name().to_owned());
-            match change::body(change, *hops)? {
+            match change::body(change, track.as_deref(), *hops)? {
                 Body::Playback(data) => seal(Kind::MusicControl, action, data, sequence, signature),
                 Body::Edit(data) => seal(Kind::Playlist, action, data, sequence, signature),
                 Body::Control(data) => seal(Kind::Control, action, data, sequence, signature),
@@ -172,6 +172,9 @@ pub fn encode(message: &PeerMessage) -> Result<String, EncodeError> {
         PeerMessage::Want(changes) => plain(Kind::Want, Wanted { changes: changes.clone() }),
         PeerMessage::State(snapshot) => plain(Kind::SyncState, state(snapshot)),
         PeerMessage::Members(members) => plain(Kind::Members, Present { members: members.clone() }),
+        PeerMessage::Signal { signal, .. } if exact_unsigned("", signal.signal.attempt.0).is_err() => {
+            Err(EncodeError::Range { what: "an attempt" })
+        }
         PeerMessage::Signal { signal, hops } => plain(Kind::Signal, Relayed { signal: signal.clone(), hops: *hops }),
         PeerMessage::Goodbye => plain(Kind::Goodbye, Empty {}),
     }
@@ -238,6 +241,7 @@ pub fn decode(bytes: &[u8]) -> Result<PeerMessage, FrameError> {
         Kind::Signal => {
             let Relayed { signal, hops } = data(bytes)?;
             at_most("hops", hops, HOPS_MAX)?;
+            exact_unsigned("an attempt", signal.signal.attempt.0)?;
             Ok(PeerMessage::Signal { signal, hops })
         }
         Kind::Goodbye => data::<Empty>(bytes).map(|_| PeerMessage::Goodbye),
@@ -255,7 +259,7 @@ fn changed<'a, T: Deserialize<'a>>(
     let envelope: Envelope<T> = read(bytes)?;
     let (action, said) = action_of(envelope.data, envelope.action.as_deref().unwrap_or_default())?;
     let (change, hops) = said.change(action, envelope.sequence, envelope.signature)?;
-    Ok(PeerMessage::Change { change: Box::new(change), hops })
+    Ok(PeerMessage::Change { change: Box::new(change), track: None, hops })
 }
 
 fn named(hello: Hello) -> Hello {

@@ -2,12 +2,16 @@
 
 use super::track;
 use crate::core::backend::{BackendAction, BackendCommand, BackendEvent, Dated};
-use crate::core::id::{ConvoyId, IdError, TrackId, UserId};
+use crate::core::id::{ConvoyId, DeviceId, IdError, TrackId, UserId};
 use crate::core::playlist::{ENTRIES_MAX, Track};
+use crate::core::status::{Member, MemberKind};
 use serde_json::{Map, Value, json};
 
 /// Longest socket id that is believed, in bytes.
 const SOCKET_ID_BYTES_MAX: usize = 128;
+/// The event in which a car says that it is here, and the key of that in its `offer`: a browser finds no description.
+const PRESENT: &str = "webrtc-offer";
+const PRESENT_KEY: &str = "jamz-car";
 
 /// Why an event of the backend cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +33,9 @@ pub struct Session {
     pub user: UserId,
 }
 
+/// Longest name of a car, in bytes; the rest is cut.
+const CAR_NAME_BYTES_MAX: usize = 256;
+
 /// Reads an event by its name and first argument; none when it is of no concern to a car. `music-change-track` is none:
 /// it says for older clients, and without whether the music plays, what `music-session-state` or `music-track-change`
 /// says beside it.
@@ -40,6 +47,7 @@ pub fn parse(event: &str, payload: Option<&Value>) -> Result<Option<BackendEvent
         "music-play" => Some(BackendAction::Play),
         "music-pause" => Some(BackendAction::Pause),
         "music-seek" => Some(BackendAction::Seek),
+        PRESENT => return Ok(payload.and_then(present)),
         "music-session-state"
         | "music-track-change"
         | "music-position-sync"
@@ -135,7 +143,26 @@ pub fn format(command: &BackendCommand, session: &Session) -> (&'static str, Val
             "playlist-update",
             json!({"sessionId": convoy, "playlist": tracks.iter().map(track::format).collect::<Vec<_>>()}),
         ),
+        BackendCommand::Present { member: Member { device, user, name, .. }, ask } => {
+            let here = json!({ "device": device, "user": user, "name": name, "ask": ask });
+            (PRESENT, json!({ "sessionId": convoy, "offer": { PRESENT_KEY: here }, "userId": user }))
+        }
     }
+}
+
+/// A car inside a `webrtc-offer`; none when a browser made it.
+fn present(payload: &Value) -> Option<BackendEvent> {
+    let here = payload.get("offer")?.get(PRESENT_KEY)?;
+    let text = |field: &str| here.get(field).and_then(Value::as_str);
+    let (device, user) = (DeviceId::new(text("device")?).ok()?, UserId::new(text("user")?).ok()?);
+    let member = Member {
+        device: device.to_string(),
+        user: user.to_string(),
+        name: track::cut(text("name")?, CAR_NAME_BYTES_MAX).to_owned(),
+        online: true,
+        kind: MemberKind::Car,
+    };
+    Some(BackendEvent::Present { member, ask: here.get("ask").and_then(Value::as_bool).unwrap_or_default() })
 }
 
 fn action_name(action: BackendAction) -> &'static str {
@@ -239,6 +266,28 @@ mod tests {
         assert_eq!(playlist.iter().map(|t| t.id.as_str()).collect::<Vec<_>>(), ["a", "7"]);
         assert_eq!((current.unwrap().id.as_str(), controller.as_deref(), playing), ("a", Some("sock"), true));
         assert_eq!(dated, Dated { position_us: 12_500_000, unix_ms: Some(1_700_000_000_123) });
+    }
+
+    #[test]
+    fn a_car_that_is_there_is_read_and_a_browser_finds_no_description_in_it() {
+        let device = "d".repeat(DeviceId::BYTES_MAX);
+        let member = Member { device, user: "ann".into(), name: "Ä".repeat(200), online: true, kind: MemberKind::Car };
+        let (name, payload) = format(&BackendCommand::Present { member: member.clone(), ask: true }, &session());
+        assert!(payload["offer"]["type"].is_null() && payload["offer"]["sdp"].is_null(), "{payload}");
+        let Ok(Some(BackendEvent::Present { member: read, ask: true })) = parse(name, Some(&payload)) else {
+            panic!("no car in {payload}");
+        };
+        assert_eq!(read, Member { name: "Ä".repeat(128), ..member });
+        let said = |here: Value| parse("webrtc-offer", Some(&json!({ "offer": { "jamz-car": here } })));
+        for nonsense in [
+            json!(7),
+            json!({ "device": "d", "user": "ann" }),
+            json!({ "device": "", "user": "ann", "name": "" }),
+            json!({ "device": "d".repeat(DeviceId::BYTES_MAX + 1), "user": "ann", "name": "" }),
+        ] {
+            assert_eq!(said(nonsense), Ok(None));
+        }
+        assert_eq!(parse("webrtc-offer", Some(&json!({ "offer": { "type": "offer", "sdp": "v=0" } }))), Ok(None));
     }
 
     #[test]

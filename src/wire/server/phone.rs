@@ -200,6 +200,8 @@ pub fn format(news: &PhoneNews, convoy: &ConvoyId) -> Vec<(&'static str, Value)>
             vec![controller(socket_id.as_deref(), user_id.as_ref(), timestamp)]
         }
         BackendEvent::Playlist { tracks } => vec![playlist(tracks, from, timestamp)],
+        // Cars tell each other, and no authority tells it.
+        BackendEvent::Present { .. } => Vec::new(),
         BackendEvent::UserJoined { socket_id, user_id } => {
             vec![("user-joined-music", json!({ "socketId": socket_id, "userId": user_id, "sessionId": convoy }))]
         }

@@ -37,10 +37,11 @@ impl Car {
     /// What is said in the session that this car is in.
     pub(super) fn hear(&mut self, event: BackendEvent, received: MonoTime, now: MonoTime) {
         match event {
+            BackendEvent::Present { member, ask } => self.hear_present(member, ask, now),
             BackendEvent::Controller { socket_id, user_id } => self.take_controller(socket_id, user_id.as_ref(), now),
             BackendEvent::Playlist { tracks } => self.take_playlist(&tracks, now),
             // Who leads does not follow.
-            _ if self.leads() => {}
+            _ if self.leads() || self.hears_dj_itself() => {}
             BackendEvent::Control { action, track, track_id, dated } => {
                 if let Some(track) = self.meant(track, track_id.as_ref(), now) {
                     let playing = match action {
@@ -122,9 +123,10 @@ impl Car {
             self.backend.next_sync = Some(now + super::tell::SYNC_US);
         }
         self.backend.claimed = ours;
+        self.backend.controller_user = user_id.cloned();
         let controller = match socket_id {
             _ if ours => Some(self.me.device().clone()),
-            Some(socket) => DeviceId::new(socket).ok(),
+            Some(socket) => user_id.and_then(|user| self.car_of(user)).or_else(|| DeviceId::new(socket).ok()),
             None => None,
         };
         let stamp = self.stamp_of_backend(now);

@@ -2,17 +2,18 @@
 //! whole.
 
 mod hear;
+mod present;
 mod session;
 mod tell;
 
 use super::Car;
 use crate::core::backend::BackendEvent;
-use crate::core::changes::ChangeId;
+use crate::core::changes::{ChangeId, Hlc};
 use crate::core::clock::MonoTime;
-use crate::core::id::{EntryId, TrackId};
+use crate::core::id::{DeviceId, EntryId, TrackId, UserId};
 use crate::core::playlist::Track;
 use crate::core::timeline::Anchor;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use tell::Untold;
 
 /// What the backend leaves to its clients to remember.
@@ -46,6 +47,14 @@ pub(super) struct Backend {
     left_another: bool,
     /// The list of the greeting, which comes once more right after it, for older clients; what we answered is newer.
     greeted: Option<(Vec<Track>, MonoTime)>,
+    /// The user who leads, as the backend said last.
+    controller_user: Option<UserId>,
+    /// The other cars in the session, and when each last said so.
+    present: BTreeMap<DeviceId, MonoTime>,
+    /// When this car says again that it is here.
+    say_present: Option<MonoTime>,
+    /// What was done by anyone after this is not known to the backend: it was away.
+    lost: Option<Hlc>,
     /// The list as it was last told or heard, by our names for its entries.
     named: Vec<(TrackId, EntryId)>,
 }
@@ -73,7 +82,18 @@ impl Backend {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.untold.iter().map(|untold| untold.due).chain(self.next_sync).chain(self.greeting_until).min()
+        self.untold
+            .iter()
+            .map(|untold| untold.due)
+            .chain(self.next_sync)
+            .chain(self.greeting_until)
+            .chain(self.say_present)
+            .min()
+    }
+
+    /// What is done from here on, later than `hlc`, the backend does not hear.
+    pub(super) fn note_lost(&mut self, hlc: Hlc) {
+        self.lost.get_or_insert(hlc);
     }
 
     /// The connection is gone. What was not told is told when there is another.
@@ -85,6 +105,8 @@ impl Backend {
         self.greeting_until = None;
         self.ahead.clear();
         self.left_another = false;
+        self.say_present = None;
+        self.present.clear();
     }
 
     /// The convoy is left behind.

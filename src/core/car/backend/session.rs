@@ -143,6 +143,7 @@ impl Car {
         self.name_entries();
         self.queue_revision += 1;
         self.touch(now);
+        self.appear(now);
         let told = current.as_ref().map(|track| (track.id.clone(), playing));
         self.backend.loaded = told.as_ref().map(|(track, _)| track.clone());
         if let Some(track) = current.filter(|_| !leads) {
@@ -179,6 +180,9 @@ impl Car {
                 _ => Verdict::Applied,
             };
             self.settle(&change.id, verdict);
+        }
+        if let Some(lost) = self.backend.lost.take() {
+            edits.extend(self.replay_edits_since(lost, keeps_list));
         }
         edits
     }

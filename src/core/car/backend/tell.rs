@@ -41,6 +41,13 @@ impl Car {
         self.backend.untold.push(Untold { due, change: change.clone() });
     }
 
+    /// An edit of a car that has no way to the backend: the list that is told has it.
+    pub(in crate::core::car) fn tell_backend_for(&mut self, change: &Change, now: MonoTime) {
+        if is_edit(&change.action) {
+            self.tell_backend(change, now);
+        }
+    }
+
     /// The track changed by itself.
     pub(in crate::core::car) fn tell_backend_of_roll(&mut self, now: MonoTime) {
         if self.link == Link::Joined(Dialect::Backend)
@@ -58,6 +65,7 @@ impl Car {
         if self.link == Link::Joined(Dialect::Backend) {
             self.tell_changes(now);
             self.tell_position(now);
+            self.tend_present(now);
         }
     }
 
@@ -72,8 +80,10 @@ impl Car {
             self.backend.listed = edits;
         }
         for Untold { change, .. } in due {
-            let verdict = self.tell_change(&change.action, now);
-            self.settle(&change.id, verdict);
+            if change.id.device == *self.me.device() {
+                let verdict = self.tell_change(&change.action, now);
+                self.settle(&change.id, verdict);
+            }
         }
     }
 

@@ -218,7 +218,8 @@ impl Car {
     /// This car's claim to lead.
     fn claim_to_lead(&self) -> Claim {
         Claim {
-            term: self.state.term,
+            // Who waits to be told the time does not lead those who keep it.
+            term: if self.time_known() { self.state.term } else { Term::default() },
             established: self.mesh.leading.established,
             timed: self.base == TimeBase::Convoy,
             dj: self.state.controller.as_ref() == Some(self.me.device()),

@@ -135,7 +135,16 @@ impl Car {
         } else {
             live.answer_now = false;
         }
-        let beat = Beat { ask, sent: now, echo: live.echo, clock, route, digest, wanted: live.wanted };
+        let beat = Beat {
+            ask,
+            sent: now,
+            echo: live.echo,
+            clock,
+            route,
+            digest,
+            members: live.members_sum,
+            wanted: live.wanted,
+        };
         self.tell_peer(device, PeerMessage::Beat(Box::new(beat)));
     }
 
@@ -172,9 +181,11 @@ impl Car {
         let same = |last: &Beat| {
             (&last.route.source, &last.route.path, last.wanted) == (&beat.route.source, &beat.route.path, beat.wanted)
         };
+        let members = beat.members;
         let is_news = !live.beat.as_ref().is_some_and(same);
         live.beat = Some(beat);
         self.mesh.stirred |= is_news;
+        self.note_heard_members(from, members, now);
         if probed {
             self.follow_neighbour(from, now);
         }

@@ -2,6 +2,7 @@
 
 use crate::core::car::Car;
 use crate::core::convoy::Snapshot;
+use crate::core::status::Member;
 use serde::Serialize;
 
 /// What was computed last: the playlist's part until that changes, and the whole until anything does.
@@ -50,6 +51,13 @@ impl Car {
     pub(in crate::core::car) fn forget_digest(&mut self) {
         self.mesh.digests.whole = None;
     }
+}
+
+/// Of a list of members, in 32 bits; never zero.
+pub(super) fn of_members(members: &[Member]) -> u32 {
+    let mut digest = Digest::new();
+    digest.add(&members);
+    (digest.0 as u32) | 1
 }
 
 fn of_list(state: &Snapshot) -> u64 {

@@ -25,7 +25,13 @@ impl Car {
         let server = AtServer::Queued;
         self.mesh.log.note(Logged::new(change.clone(), None, server));
         let to: Vec<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
-        self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops: 0 });
+        self.tell_peers(to, self.told(change, 0));
+    }
+
+    /// A change as others are told of it.
+    pub(super) fn told(&self, change: &Change, hops: usize) -> PeerMessage {
+        let track = change.action.anchor().and_then(|anchor| self.track_of(anchor)).map(Box::new);
+        PeerMessage::Change { change: Box::new(change.clone()), track, hops }
     }
 
     /// A change of someone, over a link.
@@ -49,13 +55,21 @@ impl Car {
             return;
         }
         self.hlc = self.hlc.merge(change.hlc);
+        let told_by_author = self.will_tell_server(from, change);
+        if self.is_in_session() {
+            if told_by_author {
+                self.adopt_name(change, now);
+            } else {
+                self.tell_backend_for(change, now);
+            }
+        }
         if change.id.device == *self.me.device() {
-            self.own.skip(&change.id);
+            self.own.count_on_from(change.id.sequence);
         }
         // What comes from the authority's side has been approved there.
         let verdict = if from_above { self.apply_approved(change, now) } else { self.apply(change, now) };
         self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict: verdict.clone() });
-        let due = if self.will_tell_server(from, change) { now + COURTESY_US } else { now };
+        let due = if told_by_author { now + COURTESY_US } else { now };
         let final_word = self.mesh.obeys == Obeys::Myself;
         let refused = match &verdict {
             Verdict::Refused { reason } => Some(reason.clone()),
@@ -98,7 +112,7 @@ impl Car {
             logged.from = Some(from.clone());
         }
         if let Some(upstream) = self.mesh.upstream().cloned() {
-            self.tell_peer(&upstream, PeerMessage::Change { change: Box::new(change.clone()), hops: hops + 1 });
+            self.tell_peer(&upstream, self.told(change, hops + 1));
         }
     }
 
@@ -120,7 +134,7 @@ impl Car {
             })
             .map(|(device, _)| device.clone())
             .collect();
-        self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops });
+        self.tell_peers(to, self.told(change, hops));
     }
 
     /// Whether `from` made the change itself and gives it to the server over its own link.
@@ -143,7 +157,7 @@ impl Car {
         self.mesh.log.note(Logged::new(change.clone(), None, server));
         if change.signature.is_some() {
             let to: Vec<DeviceId> = self.followers().map(|(device, _)| device.clone()).collect();
-            self.tell_peers(to, PeerMessage::Change { change: Box::new(change.clone()), hops: 0 });
+            self.tell_peers(to, self.told(change, 0));
         }
         self.touch(now);
     }
@@ -178,6 +192,11 @@ impl Car {
         if let Some(logged) = self.mesh.log.get_mut(id).filter(|_| !is_known) {
             logged.refused = Some(reason.to_owned());
         }
+    }
+
+    /// A change of late, whatever became of it.
+    pub(in crate::core::car) fn logged(&self, id: &ChangeId) -> Option<Change> {
+        self.mesh.log.get(id).map(|logged| logged.change.clone())
     }
 
     /// The server has answered for a change.
@@ -232,7 +251,7 @@ impl Car {
     pub(super) fn repeat_own(&mut self) {
         let Some(upstream) = self.mesh.upstream().cloned() else { return };
         for change in self.own.stored_changes().into_iter().take(PEERS_MAX) {
-            self.tell_peer(&upstream, PeerMessage::Change { change: Box::new(change), hops: 0 });
+            self.tell_peer(&upstream, self.told(&change, 0));
         }
     }
 }

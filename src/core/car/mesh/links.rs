@@ -1,7 +1,7 @@
 //! Which links there should be, and how they come and go.
 
+use super::PEERS_MAX;
 use super::peer::{Link, Live, Peer};
-use super::{Obeys, PEERS_MAX};
 use crate::core::car::Car;
 use crate::core::clock::MonoTime;
 use crate::core::election::{Rank, hubs};
@@ -82,8 +82,13 @@ impl Car {
         }
     }
 
+    /// Whether there is a link with this car.
+    pub(in crate::core::car) fn is_linked_with(&self, device: &DeviceId) -> bool {
+        self.mesh.live_with(device).is_some()
+    }
+
     /// Who was out of reach has shown itself.
-    pub(super) fn renew_hope(&mut self, device: &DeviceId, now: MonoTime) {
+    pub(in crate::core::car) fn renew_hope(&mut self, device: &DeviceId, now: MonoTime) {
         if let Some(peer) = self.mesh.peers.get_mut(device).filter(|peer| matches!(peer.link, Link::Down)) {
             (peer.failures, peer.retry) = (0, now);
         }
@@ -168,14 +173,12 @@ impl Car {
         let gone = |device: &DeviceId| self.mesh.peers.get(device).is_some_and(Peer::seems_gone);
         let mut wanted = hubs(&ranks, self.me.device(), gone);
         wanted.extend(self.mesh.upstream().cloned());
-        if self.mesh.obeys != Obeys::Server {
-            // Who is there and belongs to another component is the way to it.
-            let mut beyond: Vec<&Rank> =
-                candidates.values().filter(|rank| !self.mesh.reached.contains(&rank.device)).collect();
-            beyond.sort_unstable_by(|a, b| b.cmp(a));
-            wanted.extend(beyond.iter().filter(|rank| gone(&rank.device)).map(|rank| rank.device.clone()));
-            wanted.extend(beyond.iter().find(|rank| !gone(&rank.device)).map(|rank| rank.device.clone()));
-        }
+        // Who is there and belongs to another component, or to another server, is the way to it.
+        let mut beyond: Vec<&Rank> =
+            candidates.values().filter(|rank| !self.mesh.reached.contains(&rank.device)).collect();
+        beyond.sort_unstable_by(|a, b| b.cmp(a));
+        wanted.extend(beyond.iter().filter(|rank| gone(&rank.device)).map(|rank| rank.device.clone()));
+        wanted.extend(beyond.iter().find(|rank| !gone(&rank.device)).map(|rank| rank.device.clone()));
         wanted
     }
 

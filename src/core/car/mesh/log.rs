@@ -3,7 +3,7 @@
 use crate::core::changes::{Change, ChangeId};
 use crate::core::clock::MonoTime;
 use crate::core::id::DeviceId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Changes that are kept; who lacks older ones gets the whole state.
 const LOG_MAX: usize = 4_096;
@@ -19,12 +19,6 @@ pub(super) enum AtServer {
     },
     Sent,
     Known,
-}
-
-impl AtServer {
-    fn is_open(self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::Sent)
-    }
 }
 
 /// A change, and what is known of it.
@@ -59,6 +53,9 @@ pub(super) struct Log {
     /// What the server is to be given or was given and has not answered for, by when it came: there may be thousands
     /// that are of no concern to it.
     open: BTreeMap<u64, ChangeId>,
+    /// Of those, what it is to be given, by when that is due; and how many were given. Both are asked for all the time.
+    due: BTreeSet<(MonoTime, u64)>,
+    sent: usize,
 }
 
 impl Log {
@@ -70,30 +67,43 @@ impl Log {
         }
         if self.order.len() >= LOG_MAX
             && let Some(oldest) = self.order.pop_front()
+            && let Some(oldest) = self.entries.remove(&oldest)
         {
-            self.open.retain(|_, id| *id != oldest);
-            self.entries.remove(&oldest);
+            self.unlist(oldest.number, oldest.server);
         }
         self.count += 1;
-        if logged.server.is_open() {
-            self.open.insert(self.count, id.clone());
-        }
+        self.list(self.count, logged.server, &id);
         self.order.push_back(id.clone());
         self.entries.insert(id, Logged { number: self.count, ..logged });
+    }
+
+    fn list(&mut self, number: u64, server: AtServer, id: &ChangeId) {
+        match server {
+            AtServer::Unknown { due } => drop(self.due.insert((due, number))),
+            AtServer::Sent => self.sent += 1,
+            AtServer::Queued | AtServer::Known => return,
+        }
+        self.open.insert(number, id.clone());
+    }
+
+    fn unlist(&mut self, number: u64, server: AtServer) {
+        self.open.remove(&number);
+        match server {
+            AtServer::Unknown { due } => drop(self.due.remove(&(due, number))),
+            AtServer::Sent => self.sent -= 1,
+            AtServer::Queued | AtServer::Known => {}
+        }
     }
 
     /// Says how it stands with a change and the server; and that it was not refused, where the server has it.
     pub(super) fn set_server(&mut self, id: &ChangeId, server: AtServer) {
         let Some(logged) = self.entries.get_mut(id) else { return };
-        logged.server = server;
+        let (number, before) = (logged.number, std::mem::replace(&mut logged.server, server));
         if server == AtServer::Known {
             logged.refused = None;
         }
-        if server.is_open() {
-            self.open.insert(logged.number, id.clone());
-        } else {
-            self.open.remove(&logged.number);
-        }
+        self.unlist(number, before);
+        self.list(number, server, id);
     }
 
     pub(super) fn get(&self, id: &ChangeId) -> Option<&Logged> {
@@ -118,7 +128,7 @@ impl Log {
     pub(super) fn retain(&mut self, keep: impl Fn(&Logged) -> bool) {
         self.entries.retain(|_, logged| keep(logged));
         self.order.retain(|id| self.entries.contains_key(id));
-        self.open.retain(|_, id| self.entries.contains_key(id));
+        self.list_anew();
     }
 
     /// Sets anew what the server knows.
@@ -126,41 +136,48 @@ impl Log {
         for logged in self.entries.values_mut() {
             logged.server = at_server(logged);
         }
-        let open = self.entries.values().filter(|logged| logged.server.is_open());
-        self.open = open.map(|logged| (logged.number, logged.change.id.clone())).collect();
+        self.list_anew();
+    }
+
+    fn list_anew(&mut self) {
+        (self.open, self.due, self.sent) = (BTreeMap::new(), BTreeSet::new(), 0);
+        let all: Vec<_> = self.entries.iter().map(|(id, logged)| (logged.number, logged.server, id.clone())).collect();
+        for (number, server, id) in all {
+            self.list(number, server, &id);
+        }
     }
 
     /// How many are on their way to the server.
     pub(super) fn in_flight(&self) -> usize {
-        self.open().filter(|logged| logged.server == AtServer::Sent).count()
+        self.sent
     }
 
     /// When the next is to be given to the server.
     pub(super) fn server_due(&self) -> Option<MonoTime> {
-        let due = |logged: &Logged| match logged.server {
-            AtServer::Unknown { due } if logged.refused.is_none() => Some(due),
-            _ => None,
+        let is_good = |number: &u64| {
+            let logged = self.open.get(number).and_then(|id| self.entries.get(id));
+            logged.is_some_and(|logged| logged.refused.is_none())
         };
-        self.open().filter_map(due).min()
-    }
-
-    fn open(&self) -> impl Iterator<Item = &Logged> {
-        self.open.values().filter_map(|id| self.entries.get(id))
+        self.due.iter().find(|(_, number)| is_good(number)).map(|(due, _)| *due)
     }
 
     /// Takes out what is to be given to the server now, at most `room` and while it `may` go out, as it came.
     pub(super) fn give(&mut self, room: usize, now: MonoTime, mut may: impl FnMut() -> bool) -> Vec<Change> {
         let mut given = Vec::new();
-        for id in self.open.values() {
-            let Some(logged) = self.entries.get_mut(id).filter(|logged| logged.refused.is_none()) else { continue };
+        for (number, id) in &self.open {
             if given.len() >= room {
                 break;
             }
-            if matches!(logged.server, AtServer::Unknown { due } if now >= due) {
+            let Some(logged) = self.entries.get_mut(id).filter(|logged| logged.refused.is_none()) else { continue };
+            if let AtServer::Unknown { due } = logged.server
+                && now >= due
+            {
                 if !may() {
                     break;
                 }
                 logged.server = AtServer::Sent;
+                self.due.remove(&(due, *number));
+                self.sent += 1;
                 given.push(logged.change.clone());
             }
         }

@@ -1,6 +1,8 @@
 //! Who can be reached, over however many links: each tells its neighbour towards the authority who is behind it, and
 //! the others all the rest.
 
+use super::digest::of_members;
+use super::peer::Told;
 use super::{Obeys, PEERS_MAX};
 use crate::core::car::Car;
 use crate::core::clock::MonoTime;
@@ -9,8 +11,8 @@ use crate::core::mesh::PeerMessage;
 use crate::core::status::{Member, MemberKind, PeerState};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The list is told again after so long, as a message may be lost.
-const AGAIN_US: i64 = 10_000_000;
+/// A list that has not arrived after so long is lost.
+const LOST_US: i64 = 400_000;
 
 impl Car {
     pub(super) fn tend_members(&mut self, now: MonoTime) {
@@ -18,12 +20,12 @@ impl Car {
             .mesh
             .live()
             .map(|(device, live)| (device, live, self.members_for(device)))
-            .filter(|(_, live, list)| live.told.as_ref().is_none_or(|(told, at)| told != list || now - *at >= AGAIN_US))
+            .filter(|(_, live, list)| live.told.as_ref().is_none_or(|told| told.members != *list))
             .map(|(device, _, list)| (device.clone(), list))
             .collect();
         for (device, list) in lists {
             if let Some(live) = self.mesh.live_with_mut(&device) {
-                live.told = Some((list.clone(), now));
+                live.told = Some(Told { members: list.clone(), sum: of_members(&list), at: now });
             }
             self.tell_peer(&device, PeerMessage::Members(list));
         }
@@ -31,13 +33,19 @@ impl Car {
         self.tiers.handle_mesh(self.mesh.reached.len() >= self.mesh.settings.group_size_min.max(2), now);
     }
 
-    pub(super) fn members_due(&self) -> Option<MonoTime> {
-        self.mesh.live().filter_map(|(_, live)| live.told.as_ref()).map(|(_, at)| *at + AGAIN_US).min()
-    }
-
     pub(super) fn handle_peer_members(&mut self, from: &DeviceId, members: Vec<Member>) {
         if let Some(live) = self.mesh.live_with_mut(from) {
+            live.members_sum = of_members(&members);
             live.members = members.into_iter().take(PEERS_MAX).collect();
+        }
+    }
+
+    /// A neighbour says what it has heard of the list that it was told: one that was lost is told again.
+    pub(super) fn note_heard_members(&mut self, from: &DeviceId, sum: u32, now: MonoTime) {
+        let Some(live) = self.mesh.live_with_mut(from) else { return };
+        if live.told.as_ref().is_some_and(|told| told.sum != sum && now - told.at >= LOST_US) {
+            live.told = None;
+            self.mesh.stirred = true;
         }
     }
 
@@ -79,7 +87,7 @@ impl Car {
         reached
     }
 
-    fn itself(&self) -> Member {
+    pub(in crate::core::car) fn itself(&self) -> Member {
         Member {
             device: self.me.device().to_string(),
             user: self.me.user.to_string(),
@@ -115,6 +123,14 @@ impl Car {
             shown.insert(self.me.device().to_string(), self.itself());
         }
         shown.into_values().collect()
+    }
+
+    /// Why nobody is found, where others are.
+    pub(in crate::core::car) fn strangers_only(&self) -> Option<&'static str> {
+        let alone = self.mesh.found.is_empty() && self.mesh.live().next().is_none();
+        (alone && self.mesh.strangers).then_some(
+            "the cars on this network are of another convoy, or have another secret (`secret_file` under [convoy])",
+        )
     }
 
     /// The user's `connectionState.webRTC`.

@@ -40,6 +40,8 @@ pub(super) struct Mesh {
     wanted: BTreeSet<DeviceId>,
     /// Members on the same network.
     found: BTreeSet<DeviceId>,
+    /// There are cars that are no members.
+    strangers: bool,
     /// The convoy as which the car is to be found there.
     announced: Option<ConvoyId>,
     /// The last attempt that this car made.
@@ -73,6 +75,7 @@ impl Mesh {
             peers: BTreeMap::new(),
             wanted: BTreeSet::new(),
             found: BTreeSet::new(),
+            strangers: false,
             announced: None,
             attempt: 0,
             relayed: Relayed::default(),
@@ -147,6 +150,7 @@ impl Car {
                 self.mesh.found.remove(&device);
             }
             LanEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
+            LanEvent::Stranger => self.mesh.strangers = true,
         }
     }
 
@@ -154,7 +158,7 @@ impl Car {
         match message {
             PeerMessage::Hello(hello) => self.handle_hello(from, hello),
             PeerMessage::Beat(beat) => self.handle_beat(from, *beat, received, now),
-            PeerMessage::Change { change, hops } => self.handle_flooded(from, &change, hops, now),
+            PeerMessage::Change { change, track: _, hops } => self.handle_flooded(from, &change, hops, now),
             PeerMessage::Verdict { change, verdict } => self.handle_verdict(from, &change, &verdict),
             PeerMessage::Versions(versions) => self.handle_versions(from, &versions),
             PeerMessage::Want(changes) => self.handle_want(from, &changes),
@@ -199,7 +203,7 @@ impl Car {
     }
 
     /// Whether there is a mesh to speak of.
-    fn meshes(&self) -> bool {
+    pub(super) fn meshes(&self) -> bool {
         self.mesh.settings.enabled && self.convoy.is_some()
     }
 
@@ -215,7 +219,7 @@ impl Car {
             self.tend_links(now);
         }
         self.tend_authority(now);
-        if stirred || self.mesh.stirred || is_due(self.members_due()) {
+        if stirred || self.mesh.stirred {
             self.tend_members(now);
         }
         self.tend_beats(now);
@@ -226,7 +230,7 @@ impl Car {
         if !self.meshes() {
             return None;
         }
-        let due = [self.links_due(), self.authority_due(), self.members_due(), self.beats_due(), self.sync_due()];
+        let due = [self.links_due(), self.authority_due(), self.beats_due(), self.sync_due()];
         due.into_iter().flatten().min()
     }
 
@@ -251,6 +255,7 @@ impl Car {
         if convoy != self.mesh.announced {
             self.mesh.announced.clone_from(&convoy);
             self.mesh.found.clear();
+            self.mesh.strangers = false;
             self.outputs.push_back(Output::Lan(LanCommand::Announce { convoy }));
         }
     }

@@ -117,15 +117,24 @@ impl Peer {
     }
 }
 
+/// A list of members that went out.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) members: Vec<Member>,
+    pub(super) sum: u32,
+    pub(super) at: MonoTime,
+}
+
 /// A link that carries.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) attempt: Attempt,
     pub(super) hello: Option<Hello>,
-    /// All who can be reached through it, as it says.
+    /// All who can be reached through it, as it says, and the checksum of that.
     pub(super) members: Vec<Member>,
-    /// What it was told of those that can be reached through us, and when.
-    pub(super) told: Option<(Vec<Member>, MonoTime)>,
+    pub(super) members_sum: u32,
+    /// What it was told of those that can be reached through us.
+    pub(super) told: Option<Told>,
     /// Whether this side needs the link.
     pub(super) wanted: bool,
     /// Since when neither side needs it.
@@ -163,6 +172,7 @@ impl Live {
             attempt,
             hello: None,
             members: Vec::new(),
+            members_sum: 0,
             told: None,
             wanted: true,
             idle: None,

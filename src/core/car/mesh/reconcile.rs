@@ -3,7 +3,7 @@
 
 use super::Obeys;
 use crate::core::car::{Car, TimeBase};
-use crate::core::changes::{Action, ChangeId, Verdict, Versions};
+use crate::core::changes::{Action, Change, ChangeId, Hlc, Verdict, Versions};
 use crate::core::clock::MonoTime;
 use crate::core::convoy::Snapshot;
 use crate::core::id::DeviceId;
@@ -125,7 +125,7 @@ impl Car {
             self.tell_peer(from, PeerMessage::State(Box::new(self.state.clone())));
         } else {
             for change in changes {
-                self.tell_peer(from, PeerMessage::Change { change: Box::new(change), hops: 0 });
+                self.tell_peer(from, self.told(&change, 0));
             }
         }
         self.ask_for(from, extra);
@@ -155,11 +155,8 @@ impl Car {
     /// A neighbour asks for changes.
     pub(super) fn handle_want(&mut self, from: &DeviceId, wanted: &[ChangeId]) {
         for id in wanted.iter().take(CHANGES_MAX) {
-            match self.mesh.log.good(id) {
-                Some(change) => {
-                    let change = Box::new(change.clone());
-                    self.tell_peer(from, PeerMessage::Change { change, hops: 0 });
-                }
+            match self.mesh.log.good(id).cloned() {
+                Some(change) => self.tell_peer(from, self.told(&change, 0)),
                 // It cannot be had from here: their state is to count.
                 None if self.mesh.upstream() == Some(from) => self.mesh.sync.whole = true,
                 None => {}
@@ -205,6 +202,19 @@ impl Car {
                 let _ = self.apply(&change, now);
             }
         }
+    }
+
+    /// On top of a list that a server without a memory for changes gave: the edits of all since it was lost. Which.
+    pub(in crate::core::car) fn replay_edits_since(&mut self, lost: Hlc, is_in_list: bool) -> Vec<ChangeId> {
+        let is_edit =
+            |action: &Action| matches!(action, Action::Add { .. } | Action::Remove { .. } | Action::Move { .. });
+        let is_late = |change: &Change| change.hlc > lost && is_edit(&change.action);
+        let good = self.mesh.log.iter().filter(|logged| logged.refused.is_none() && is_late(&logged.change));
+        let edits: Vec<Change> = good.map(|logged| logged.change.clone()).collect();
+        for change in edits.iter().filter(|_| !is_in_list) {
+            let _ = self.state.apply_alone(change);
+        }
+        edits.into_iter().map(|change| change.id).collect()
     }
 
     /// The convoy's time is another than the one kept here: what was played by that one means nothing any more.

@@ -3,6 +3,7 @@
 mod alone;
 mod backend;
 mod backend_again;
+mod backend_cars;
 mod gone;
 mod joined;
 mod rights;

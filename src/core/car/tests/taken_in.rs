@@ -136,3 +136,70 @@ fn a_state_that_could_not_be_kept_is_kept_a_moment_later() {
     bench.wait(2 * SECOND);
     assert_eq!(kept(&bench), before + 1);
 }
+
+#[test]
+fn a_car_that_lost_its_memory_and_kept_its_key_does_not_use_its_numbers_again() {
+    let mut before = Bench::new(in_convoy());
+    before.join(Snapshot::default(), 0);
+    before.add(&[track("a", 10), track("b", 10), track("c", 10)]);
+    let mut held = Snapshot::default();
+    for change in before.changes_sent() {
+        assert_eq!(held.apply(change), Verdict::Applied);
+    }
+
+    let mut bench = Bench::new(in_convoy());
+    let early = bench.add(&[track("d", 10)]);
+    bench.wait(AWAIT_US);
+    assert_eq!(bench.queue(), ["d"], "done alone, under number 1");
+    bench.join(held.clone(), 0);
+    assert!(bench.reply(early).is_some());
+    let withdrawn = |output: &Output| matches!(output, Output::Notice(Notice::Superseded { .. }));
+    assert!(bench.seen.iter().any(withdrawn), "nobody is left to think that it counts");
+    assert_eq!(bench.queue(), ["a", "b", "c"]);
+    let sent = bench.changes_sent().len();
+    bench.add(&[track("e", 10)]);
+    let change = bench.changes_sent()[sent];
+    assert_eq!(change.id.sequence, 4);
+    assert_eq!(held.apply(change), Verdict::Applied, "and no duplicate");
+    assert_eq!(bench.queue(), ["a", "b", "c", "e"]);
+}
+
+#[test]
+fn a_long_list_is_cleared_in_parts_and_who_asked_is_told_when_all_is_stored() {
+    const ENTRIES: usize = 1_000;
+    let mut bench = Bench::new(start());
+    bench.add(&vec![track("a", 10); ENTRIES]);
+    bench.disk = false;
+    let before = bench.seen.len();
+    let stored = |bench: &Bench| -> Vec<_> {
+        let store = |output: &Output| if let Output::Store(change) = output { Some(change.id.clone()) } else { None };
+        bench.seen[before..].iter().filter_map(store).collect()
+    };
+    let cleared = bench.command(Command::QueueClear);
+    assert!(stored(&bench).len() < ENTRIES / 2, "{} at once", stored(&bench).len());
+    assert_eq!(bench.car.poll_timeout(), Some(MonoTime(i64::MIN)), "it goes on at once");
+    for id in stored(&bench) {
+        bench.give(Input::Stored(id));
+    }
+    assert_eq!(bench.reply(cleared), None, "that was not all");
+    bench.disk = true;
+    while bench.reply(cleared).is_none() {
+        let made = stored(&bench);
+        bench.give(Input::Wake);
+        made.into_iter().for_each(|id| bench.give(Input::Stored(id)));
+    }
+    assert_eq!((bench.reach(cleared), bench.queue().len()), (Some(Reach::Convoy), 0));
+    assert_eq!(stored(&bench).len(), ENTRIES);
+}
+
+#[test]
+fn a_car_that_has_only_strangers_around_it_is_told_why_nobody_is_found() {
+    let mut bench =
+        Bench::new(Start { mesh: MeshSettings { enabled: true, ..MeshSettings::default() }, ..in_convoy() });
+    assert!(!bench.status().connection.reason.contains("secret_file"));
+    bench.give(Input::Lan(crate::core::mesh::LanEvent::Stranger));
+    assert!(bench.status().connection.reason.contains("secret_file"));
+    let device = key(9).device().clone();
+    bench.give(Input::Lan(crate::core::mesh::LanEvent::Found { device }));
+    assert!(!bench.status().connection.reason.contains("secret_file"));
+}
