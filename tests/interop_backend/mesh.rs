@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// The user's bound for a change of tier: a control given at the cut is applied everywhere by then.
 const CONTROL_MAX: Duration = Duration::from_secs(2);
-/// What the web client itself takes for being in time: it follows by the arrival of what it hears, and cars by its date.
+/// What the web client itself takes for being in time: it follows by the arrival of what it hears, cars by its date.
 const WEB_S: f64 = 2.0;
 /// How far cars may be from each other, as they say themselves, where one has nothing better than the backend's word.
 const CARS_US: i64 = 150_000;

@@ -3,7 +3,7 @@
 use crate::core::backend::{BackendAction, BackendCommand, BackendEvent};
 use crate::core::car::{Car, Link};
 use crate::core::changes::{Action, Change};
-use crate::core::clock::MonoTime;
+use crate::core::clock::{Estimate, MonoTime};
 use crate::core::id::{DeviceId, EntryId, UserId};
 use crate::core::io::Dialect;
 use crate::core::status::Member;
@@ -14,6 +14,8 @@ const SAY_US: i64 = 20_000_000;
 const GONE_US: i64 = 65_000_000;
 /// What the backend tells may be so late that it seems to be elsewhere.
 const LATE_US: i64 = 1_000_000;
+/// The DJ's time, once known, holds so long.
+const TIME_HOLDS_US: i64 = 15_000_000;
 /// Cars of one session.
 const CARS_MAX: usize = 128;
 
@@ -108,6 +110,34 @@ impl Car {
         let at = self.date(*dated, received).max(anchor.at);
         let off_us = (anchor.position_us(at) - dated.position_us).abs();
         track.is_none_or(|track| anchor.track.as_ref() == Some(track)) && playing == anchor.playing && off_us < LATE_US
+    }
+
+    /// Whether another car is the DJ, and it is this one.
+    pub(in crate::core::car) fn is_led_by(&self, device: &DeviceId) -> bool {
+        !self.leads() && self.state.controller.as_ref() == Some(device)
+    }
+
+    /// The backend has no clock, and wall clocks are worse than what the mesh has: the DJ's counts. When it is another
+    /// the music goes along.
+    pub(in crate::core::car) fn follow_djs_clock(&mut self, estimate: &Estimate, now: MonoTime) {
+        let before = self.convoy_now(now);
+        if self.clock.follow(estimate, now) {
+            let step_us = self.convoy_now(now) - before;
+            self.state.timeline.revise(|anchor| anchor.at = anchor.at + step_us);
+        }
+        self.backend.djs_clock = self.state.controller.clone().map(|dj| (dj, now));
+    }
+
+    /// Whether this car has the DJ's time.
+    pub(super) fn has_djs_time(&self, now: MonoTime) -> bool {
+        let known = self.backend.djs_clock.as_ref().filter(|(dj, at)| self.is_led_by(dj) && now - *at < TIME_HOLDS_US);
+        known.is_some()
+    }
+
+    /// Whether a control that comes over the mesh means here what it means to its author: what is dated by a clock that
+    /// is not known here does not, and is told by the backend.
+    pub(in crate::core::car) fn understands(&self, change: &Change, now: MonoTime) -> bool {
+        change.action.anchor().is_none() || (self.is_led_by(&change.id.device) && self.has_djs_time(now))
     }
 
     /// Whether the backend decides now, and says itself what its clients do.
