@@ -31,6 +31,8 @@ pub struct Fitting<'a> {
     pub number: usize,
     pub card: Card,
     pub recorded: bool,
+    /// Whether it links with other cars.
+    pub meshes: bool,
     pub music: &'a Path,
     pub server_url: &'a str,
     pub token: &'a str,
@@ -128,6 +130,11 @@ impl Car {
         Ok(())
     }
 
+    /// Of its daemon, while it is on.
+    pub fn pid(&self) -> Option<u32> {
+        self.daemon.as_ref().and_then(Process::id)
+    }
+
     pub fn is_on(&self) -> bool {
         self.daemon.is_some()
     }
@@ -197,6 +204,7 @@ fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
         [convoy]
         id = "demo"
         [server]
+        [mesh]
         [library]
         [bus]
         [paths]
@@ -210,6 +218,7 @@ fn configuration(dir: &Path, fitting: &Fitting<'_>) -> Result<String> {
     set("server", "url", fitting.server_url.into());
     set("server", "token_file", path("token").into());
     set("convoy", "secret_file", path("secret").into());
+    set("mesh", "enabled", fitting.meshes.into());
     set("library", "folders", vec![fitting.music.display().to_string()].into());
     set("bus", "bus", format!("unix:path={}", path("bus")).into());
     set("paths", "state", path("state").into());

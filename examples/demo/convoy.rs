@@ -14,12 +14,13 @@ use tokio::process::Command;
 
 const POLL: Duration = Duration::from_millis(50);
 const SERVER_POLLS_MAX: usize = 200;
-const READY_POLLS_MAX: usize = 600;
+const READY_POLLS_MAX: usize = 2_400;
 /// No need to queue somebody's whole collection.
 const TRACKS_MAX: u32 = 30;
 /// The playlist goes over the music so often: a short tune lasts for a while.
 const ROUNDS: usize = 4;
-/// A car each: its name, its driver, and how far off its crystal is in parts per million, if virtual.
+/// A car each: its name, its driver, and how far off its crystal is in parts per million, if virtual. Further ones are
+/// numbered.
 const CARS: [(&str, &str, f64); 10] = [
     ("van", "ann", 12.0),
     ("truck", "ben", 40.0),
@@ -32,7 +33,16 @@ const CARS: [(&str, &str, f64); 10] = [
     ("taxi", "ines", -8.0),
     ("bus", "jon", 60.0),
 ];
-pub const CARS_MAX: usize = CARS.len();
+pub const CARS_MAX: usize = 64;
+
+/// What kind of convoy is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    pub cars: usize,
+    /// So many of them leave a record of what they play.
+    pub recorded: usize,
+    pub meshes: bool,
+}
 
 pub struct Convoy {
     pub cars: Vec<Car>,
@@ -44,14 +54,14 @@ pub struct Convoy {
 }
 
 impl Convoy {
-    /// Starts everything in `dir`; the cars look for music in `music`, and leave records if they are to be judged.
+    /// Starts everything in `dir`; the cars look for music in `music`.
     ///
     /// # Errors
     /// When something does not start, with its last words.
-    pub async fn start(dir: &Path, music: &Path, cars: usize, recorded: bool) -> Result<Self> {
+    pub async fn start(dir: &Path, music: &Path, kind: Kind) -> Result<Self> {
         let example = std::env::current_exe()?;
         let programs = example.parent().and_then(Path::parent).context("the demo runs from cargo's target folder")?;
-        let road = Road::build(cars)?;
+        let road = Road::build(kind.cars)?;
         let address = road.server_address()?;
         let (dir, programs) = (dir.to_owned(), programs.to_owned());
         let mut convoy = Self { cars: Vec::new(), road, dir, programs, address, server: None };
@@ -60,12 +70,22 @@ impl Convoy {
         let url = format!("http://{address}");
         let secret = jamz::host::random_hex(16)?;
         let real = has_sound_card();
-        for (number, (name, user, ppm)) in CARS.into_iter().take(cars).enumerate() {
-            let token = convoy.token(user).await?;
+        for number in 0..kind.cars {
+            let (name, user, ppm) = crew(number);
+            let token = convoy.token(&user).await?;
             let card = if real && number == 0 { Card::Real } else { Card::Virtual { ppm } };
-            let fitting =
-                Fitting { name, number, card, recorded, music, server_url: &url, token: &token, secret: &secret };
-            let car = Car::start(convoy.dir.join(name), &convoy.programs, &convoy.road, &fitting).await?;
+            let fitting = Fitting {
+                name: &name,
+                number,
+                card,
+                recorded: number < kind.recorded,
+                meshes: kind.meshes,
+                music,
+                server_url: &url,
+                token: &token,
+                secret: &secret,
+            };
+            let car = Car::start(convoy.dir.join(&name), &convoy.programs, &convoy.road, &fitting).await?;
             convoy.cars.push(car);
         }
         Ok(convoy)
@@ -249,6 +269,14 @@ impl Convoy {
             car.stop().await?;
         }
         self.stop_server().await
+    }
+}
+
+fn crew(number: usize) -> (String, String, f64) {
+    let (name, user, ppm) = CARS.get(number % CARS.len()).copied().unwrap_or(("car", "driver", 0.0));
+    match number / CARS.len() {
+        0 => (name.to_owned(), user.to_owned(), ppm),
+        round => (format!("{name}{}", round + 1), format!("{user}{}", round + 1), ppm),
     }
 }
 

@@ -43,6 +43,8 @@ pub fn now_s() -> f64 {
 #[derive(Default)]
 pub struct Account {
     pub changes: Vec<ChangeId>,
+    /// How long each took to be applied in every car, of those that could reach all.
+    pub controls_ms: Vec<f64>,
     /// Controls that no car took.
     pub refused: usize,
     pub pauses: Vec<Span>,
@@ -68,7 +70,7 @@ impl Account {
     /// When a program cannot be started or stopped, or a car does not answer.
     pub async fn act(&mut self, convoy: &mut Convoy, action: Action) -> Result<()> {
         match resolve(convoy, action) {
-            Action::Control(control) => drop(self.control(convoy, control).await),
+            Action::Control(control) => self.time_control(convoy, control).await?,
             Action::Revive => self.revive(convoy)?,
             Action::Quit => {}
             change => self.change_road(convoy, change).await?,
@@ -108,7 +110,7 @@ impl Account {
         let applied_s = applied_s?;
         self.meet(convoy, applied_s);
         let to = await_tier(convoy, observer).await?;
-        let ms = applied_s.map_or(f64::INFINITY, |applied_s| ((applied_s - changed_s) * 1e4).round() / 10.0);
+        let ms = applied_s.map_or(f64::INFINITY, |applied_s| ms(applied_s - changed_s));
         self.last = format!("{change}: {from} to {to}, a control took {ms} ms");
         self.failovers.push(Failover { by: change.to_string(), from, to, ms });
         Ok(())
@@ -213,6 +215,25 @@ impl Account {
         Ok(())
     }
 
+    /// Gives a control; where it can reach every car, sees how long that takes.
+    async fn time_control(&mut self, convoy: &mut Convoy, control: Control) -> Result<()> {
+        if !convoy.is_together() {
+            self.control(convoy, control).await;
+            return Ok(());
+        }
+        let watch = Watch::begin(convoy, None).await?;
+        let given = OnceCell::new();
+        let given_s = now_s();
+        let give = async {
+            let _ = given.set(self.control(convoy, control).await);
+        };
+        let ((), applied_s) = tokio::join!(give, watch.applied_everywhere(&given, WAIT_S_MAX));
+        if !given.get().is_none_or(Vec::is_empty) {
+            self.controls_ms.push(applied_s?.map_or(f64::INFINITY, |applied_s| ms(applied_s - given_s)));
+        }
+        Ok(())
+    }
+
     /// How many of the controls count in every car, and how many some car does not know; waits a little for the last
     /// ones.
     ///
@@ -244,6 +265,11 @@ impl Account {
         }
         Ok((applied, lost))
     }
+}
+
+/// To a tenth.
+fn ms(seconds: f64) -> f64 {
+    (seconds * 1e4).round() / 10.0
 }
 
 /// What a key that does one thing or its opposite means now.

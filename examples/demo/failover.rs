@@ -36,7 +36,11 @@ impl Failover {
 }
 
 /// Reads every car's history on connections of its own, so that a control can be given meanwhile.
-pub struct Watch(Vec<Watched>);
+pub struct Watch {
+    cars: Vec<Watched>,
+    /// Some cars were away, and may be given the state.
+    reunites: bool,
+}
 
 struct Watched {
     client: Client,
@@ -53,12 +57,13 @@ impl Watch {
     /// # Errors
     /// When a car does not answer.
     pub async fn begin(convoy: &Convoy, except: Option<usize>) -> Result<Self> {
+        let reunites = !convoy.is_together();
         let mut watched = Vec::new();
         for car in convoy.cars.iter().filter(|car| car.is_on() && Some(car.number) != except) {
             let client = car.another_client().await?;
             watched.push(Watched { client, applied_s: BTreeMap::new(), count: 0, counted_s: now_s() });
         }
-        Ok(Self(watched))
+        Ok(Self { cars: watched, reunites })
     }
 
     /// Waits until the changes that are `given` meanwhile count in every car; by the monotonic clock, none when that
@@ -69,10 +74,11 @@ impl Watch {
     pub async fn applied_everywhere(mut self, given: &OnceCell<Vec<ChangeId>>, wait_s: f64) -> Result<Option<f64>> {
         let give_up_s = now_s() + wait_s;
         while now_s() < give_up_s {
-            for watched in &mut self.0 {
+            let begun_s = now_s();
+            for watched in &mut self.cars {
                 let lacks = given.get().is_none_or(|ids| watched.since_s(ids).is_none());
                 if lacks {
-                    watched.look().await?;
+                    watched.look(self.reunites).await?;
                 }
             }
             match given.get() {
@@ -84,7 +90,8 @@ impl Watch {
                 }
                 None => {}
             }
-            tokio::time::sleep(POLL).await;
+            // The cars have to do more than to answer.
+            tokio::time::sleep(POLL.max(Duration::from_secs_f64(now_s() - begun_s))).await;
         }
         Ok(None)
     }
@@ -93,27 +100,29 @@ impl Watch {
     fn since_s(&self, ids: &[ChangeId]) -> Option<f64> {
         // Whose state is made of as many changes as that of the car that made these knows them as well.
         let count =
-            self.0.iter().filter(|watched| watched.since_s(ids).is_some()).map(|watched| watched.count).max()?;
+            self.cars.iter().filter(|watched| watched.since_s(ids).is_some()).map(|watched| watched.count).max()?;
         let since_s = |watched: &Watched| {
-            let by_state = (watched.count == count).then_some(watched.counted_s);
+            let by_state = (self.reunites && watched.count == count).then_some(watched.counted_s);
             watched.since_s(ids).or(by_state)
         };
-        let times_s: Option<Vec<f64>> = self.0.iter().map(since_s).collect();
+        let times_s: Option<Vec<f64>> = self.cars.iter().map(since_s).collect();
         times_s?.into_iter().reduce(f64::max)
     }
 }
 
 impl Watched {
-    async fn look(&mut self) -> Result<()> {
+    async fn look(&mut self, counts: bool) -> Result<()> {
         let history = self.client.history(HISTORY).await?;
         let seen_s = now_s();
         // Its author has it as pending until an authority has said yes; it counts there all the same.
         for entry in history.into_iter().filter(|entry| matches!(entry.state.as_str(), "applied" | "pending")) {
             self.applied_s.entry(entry.id).or_insert(seen_s);
         }
-        let count = self.client.status().await?.changes.applied;
-        if count != self.count {
-            (self.count, self.counted_s) = (count, now_s());
+        if counts {
+            let count = self.client.status().await?.changes.applied;
+            if count != self.count {
+                (self.count, self.counted_s) = (count, now_s());
+            }
         }
         Ok(())
     }

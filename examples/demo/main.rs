@@ -1,14 +1,15 @@
 //! A convoy on one machine, over a real server and a network that can be cut: to be heard, steered, broken and
 //! measured.
 //!
-//! `MUSIC=dir` names what to play, `DEMO_CARS=n` how many cars there are; `DEMO_SECONDS=n` runs a built-in script of
-//! controls for so long, or `DEMO_SCRIPT` to its end, judges what the virtual cards played, and ends with one line of
-//! JSON.
+//! `MUSIC=dir` names what to play, `DEMO_CARS=n` how many cars there are, `DEMO_MESH=off` leaves them to the server;
+//! `DEMO_SECONDS=n` runs a built-in script of controls for so long, or `DEMO_SCRIPT` to its end, judges what the virtual
+//! cards played (those of the first `DEMO_JUDGED=n` cars), and ends with one line of JSON.
 #![allow(unreachable_pub, reason = "a program of several files, which nothing else names")]
 
 mod action;
 mod car;
 mod convoy;
+mod cost;
 mod drive;
 mod failover;
 mod measure;
@@ -23,8 +24,9 @@ mod table;
 mod tune;
 
 use action::{Action, Control};
-use anyhow::{Context, Result, ensure};
-use convoy::{CARS_MAX, Convoy};
+use anyhow::{Context, Result, bail, ensure};
+use convoy::{CARS_MAX, Convoy, Kind};
+use cost::{Cost, Meter};
 use drive::{Account, now_s};
 use music::Music;
 use record::Record;
@@ -77,7 +79,7 @@ async fn run() -> Result<bool> {
 
 /// What the environment asks for.
 struct Wish {
-    cars: usize,
+    kind: Kind,
     /// Ends by itself, and is judged.
     seconds: Option<u64>,
     script: Script,
@@ -92,20 +94,27 @@ impl Wish {
         };
         let cars = number("DEMO_CARS")?.map_or(CARS, |cars| usize::try_from(cars).unwrap_or(usize::MAX));
         ensure!((2..=CARS_MAX).contains(&cars), "DEMO_CARS must be from 2 to {CARS_MAX}");
+        let judged = number("DEMO_JUDGED")?.map_or(cars, |judged| usize::try_from(judged).unwrap_or(cars));
+        let meshes = match text("DEMO_MESH").as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(other) => bail!("DEMO_MESH={other} is neither on nor off"),
+        };
         let script = text("DEMO_SCRIPT").map(|text| Script::read(&text)).transpose().context("DEMO_SCRIPT")?;
         let scripted = script.as_ref().map(|script| script.length_s().ceil() as u64 + AFTER_SCRIPT_S);
         let seconds = number("DEMO_SECONDS")?.or(scripted.map(|seconds| seconds.max(DEMO_SECONDS_MIN)));
         ensure!(seconds.is_none_or(|s| s >= DEMO_SECONDS_MIN), "DEMO_SECONDS must be at least {DEMO_SECONDS_MIN}");
         let script = script.or(seconds.map(Script::built_in)).unwrap_or_default();
-        Ok(Self { cars, seconds, script })
+        let recorded = if seconds.is_some() { judged } else { 0 };
+        Ok(Self { kind: Kind { cars, recorded, meshes }, seconds, script })
     }
 }
 
 async fn drive_convoy(dir: &Path, wish: Wish) -> Result<Option<Report>> {
-    let Wish { cars, seconds, script } = wish;
+    let Wish { kind, seconds, script } = wish;
     let music = Music::find(dir)?;
-    eprintln!("demo: a server and {cars} cars, on {}", music.folder.display());
-    let mut convoy = Convoy::start(dir, &music.folder, cars, seconds.is_some()).await?;
+    eprintln!("demo: a server and {} cars, on {}", kind.cars, music.folder.display());
+    let mut convoy = Convoy::start(dir, &music.folder, kind).await?;
     if !convoy.road.can_be_cut() {
         eprintln!("demo: no network can be cut, as this user may make no network namespaces");
     }
@@ -113,9 +122,14 @@ async fn drive_convoy(dir: &Path, wish: Wish) -> Result<Option<Report>> {
     convoy.queue_music().await?;
     let mut account = Account::default();
     account.act(&mut convoy, Action::Control(Control::Play)).await?;
+    let meter = Meter::begin(&convoy)?;
     let ended = watch(&mut convoy, &mut account, script, seconds).await?;
     let report = match (seconds, ended) {
-        (Some(_), Ended::InTime) => Some(judge(&mut convoy, &account, &music).await?),
+        (Some(_), Ended::InTime) => {
+            convoy.refresh().await?;
+            let costs = meter.end(&convoy)?;
+            Some(judge(&mut convoy, &account, &music, costs, kind.recorded).await?)
+        }
         _ => None,
     };
     convoy.stop().await?;
@@ -165,13 +179,19 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, mut script: Script, s
 }
 
 /// Ends the cars and gathers what there is to judge.
-async fn judge(convoy: &mut Convoy, account: &Account, music: &Music) -> Result<Run> {
+async fn judge(
+    convoy: &mut Convoy,
+    account: &Account,
+    music: &Music,
+    costs: Vec<Cost>,
+    recorded: usize,
+) -> Result<Run> {
     let ended_s = now_s();
     let (controls_applied, controls_lost) = account.controls_settled(convoy).await?;
     let stopped_s = now_s();
     let cars = convoy.cars.len();
     let (mut records, mut absences) = (Vec::new(), Vec::new());
-    for car in convoy.cars.iter_mut().filter(|car| matches!(car.card, car::Card::Virtual { .. })) {
+    for car in convoy.cars.iter_mut().take(recorded).filter(|car| matches!(car.card, car::Card::Virtual { .. })) {
         car.stop().await?;
         records.push(Record::read(&car.records(), stopped_s)?);
         let off = account.absences.iter().filter(|(number, _)| *number == car.number);
@@ -190,5 +210,7 @@ async fn judge(convoy: &mut Convoy, account: &Account, music: &Music) -> Result<
         controls_sent: account.controls_sent(),
         controls_applied,
         controls_lost,
+        controls_ms: account.controls_ms.clone(),
+        costs,
     })
 }

@@ -1,5 +1,6 @@
 //! The verdict on a run, from what was heard and from what every car says that it applied.
 
+use super::cost::Cost;
 use super::failover::Failover;
 use super::measure::{Comparison, silences};
 use super::record::Record;
@@ -32,6 +33,8 @@ pub struct Run {
     pub controls_sent: usize,
     pub controls_applied: usize,
     pub controls_lost: usize,
+    pub controls_ms: Vec<f64>,
+    pub costs: Vec<Cost>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,7 +46,11 @@ pub struct Report {
     pub controls_sent: usize,
     pub controls_applied: usize,
     pub controls_lost: usize,
+    /// From each control to the moment when it was applied in every car that was on.
+    pub controls_ms: Vec<f64>,
     pub failovers: Vec<Failover>,
+    pub music_s: f64,
+    pub costs: Vec<Cost>,
     pub ok: bool,
 }
 
@@ -103,7 +110,10 @@ impl Run {
             controls_sent: self.controls_sent,
             controls_applied: self.controls_applied,
             controls_lost: self.controls_lost,
+            controls_ms: self.controls_ms.clone(),
             failovers: self.failovers.clone(),
+            music_s: round(self.music.length_s()),
+            costs: self.costs.clone(),
             ok,
         })
     }
@@ -182,6 +192,8 @@ mod tests {
             controls_sent: 4,
             controls_applied: 4,
             controls_lost: 0,
+            controls_ms: vec![4.2],
+            costs: Vec::new(),
         }
     }
 
@@ -191,7 +203,8 @@ mod tests {
         let line = serde_json::to_string(&report).unwrap();
         let expected = concat!(
             r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"silences":[],"#,
-            r#""controls_sent":4,"controls_applied":4,"controls_lost":0,"failovers":[],"ok":true}"#
+            r#""controls_sent":4,"controls_applied":4,"controls_lost":0,"controls_ms":[4.2],"failovers":[],"#,
+            r#""music_s":1.8,"costs":[],"ok":true}"#
         );
         assert_eq!(line, expected);
     }

@@ -100,7 +100,7 @@ impl World {
     pub(super) fn open(&mut self, car: usize, peer: usize, attempt: Attempt) {
         let Some(end) = self.end_of(car, peer).filter(|end| end.attempt == attempt && !end.up) else { return };
         self.nodes_mut(car, |node| node.ends.insert(peer, End { up: true, ..end }));
-        self.disturbed(|| format!("{car} has a link with {peer}"));
+        self.stir_links(format!("{car} has a link with {peer}"));
         let Some(peer) = self.device_of(peer) else { return };
         self.input(car, Input::Mesh(MeshEvent::Up { peer, attempt }));
     }
@@ -133,6 +133,11 @@ impl World {
         self.input(to, Input::Mesh(MeshEvent::Message { from: device, message, received }));
     }
 
+    fn stir_links(&mut self, what: String) {
+        self.disturbed(|| what.clone());
+        self.link_changed = Some(what);
+    }
+
     /// Ends a side of a link; the other side mostly hears of it.
     pub(super) fn end(&mut self, car: usize, peer: usize) {
         let Some(end) = self.end_of(car, peer) else { return };
@@ -140,7 +145,7 @@ impl World {
         if !end.up {
             return;
         }
-        self.disturbed(|| format!("{car} ends its link with {peer}"));
+        self.stir_links(format!("{car} ends its link with {peer}"));
         if self.lan.passes(car, peer) && !self.chance.happens(0.3) {
             let at = self.now + self.lan.delay_us(&mut self.chance);
             self.at(at, Event::Hangup { car: peer, peer: car, attempt: end.attempt });
@@ -152,7 +157,7 @@ impl World {
             return;
         }
         self.nodes_mut(car, |node| node.ends.remove(&peer));
-        self.disturbed(|| format!("{car} hears that {peer} has ended their link"));
+        self.stir_links(format!("{car} hears that {peer} has ended their link"));
         let Some(peer) = self.device_of(peer) else { return };
         self.input(car, Input::Mesh(MeshEvent::Down { peer, attempt, reason: "closed".into() }));
     }

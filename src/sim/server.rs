@@ -230,7 +230,7 @@ impl World {
         })
     }
 
-    fn server_now(&self) -> Now {
+    pub(super) fn server_now(&self) -> Now {
         Now { mono: MonoTime(BOOTED_US + self.now), unix_ms: self.now / 1_000 }
     }
 

@@ -6,7 +6,7 @@ use super::log::word;
 use super::node::Node;
 use super::{Instant, SECOND};
 use crate::core::authority::Authority;
-use crate::core::changes::{Action, ChangeId};
+use crate::core::changes::{Action, ChangeId, Verdict};
 use crate::core::clock::MonoTime;
 use crate::core::id::{ConvoyId, DeviceId, EntryId};
 use crate::core::io::{Input, Output, RequestId, ServerCommand, ServerEvent};
@@ -64,6 +64,12 @@ pub struct World {
     /// The entries that were ever added, by change, and those that were ever removed.
     pub(super) additions: BTreeMap<ChangeId, EntryId>,
     pub(super) removals: BTreeSet<EntryId>,
+    /// Changes that were made since that was last looked at, and by whom.
+    pub(super) made: Vec<(usize, ChangeId)>,
+    /// Changes that lost or were refused, of which their authors are told.
+    pub(super) overruled: BTreeSet<ChangeId>,
+    /// What link came or went since that was last looked at.
+    pub(super) link_changed: Option<String>,
     pub(super) log: Option<Vec<String>>,
 }
 
@@ -95,6 +101,9 @@ impl World {
             sent: 0,
             additions: BTreeMap::new(),
             removals: BTreeSet::new(),
+            made: Vec::new(),
+            overruled: BTreeSet::new(),
+            link_changed: None,
             log: logs.then(Vec::new),
         };
         if terms.has_server {
@@ -140,6 +149,7 @@ impl World {
                         Action::Remove { entry } => drop(self.removals.insert(entry.clone())),
                         _ => {}
                     }
+                    self.made.push((car, id.clone()));
                     node.disk.store(*change);
                     self.input(car, Input::Stored(id));
                 }
@@ -207,6 +217,9 @@ impl World {
             Output::Settle { change, verdict } => {
                 self.note(|| Some(format!("{car} settles {}: {}", change.sequence, word(&verdict))));
                 self.nodes_mut(car, |node| node.disk.settle(&change, &verdict));
+                if matches!(verdict, Verdict::Refused { .. } | Verdict::Superseded { .. }) {
+                    self.overruled.insert(change);
+                }
             }
             Output::Remember(saved) => self.nodes_mut(car, |node| node.disk.remember(*saved)),
             Output::Reply { request, result } => {

@@ -37,10 +37,10 @@ const AHEAD_US: i64 = 8_000_000;
 const RUN_UP_US: i64 = 20_000;
 /// Two stretches that lie so close are one after the other without a gap.
 const JOINED_US: i64 = 2;
-/// A track that ends so close to where its stretch does has ended by itself.
-const NATURAL_US: f64 = 1_000.0;
 /// A track that has ended may ring out for so long.
 const RING_OUT_US: i64 = 50_000;
+/// What is to be heard no more sounds for so many frames at most while what takes its place is opened.
+const STAY_FRAMES: u64 = 24_000;
 const VOICES_MAX: usize = 8;
 const VOLUME_US: f64 = 50_000.0;
 const IN_SYNC_US: f64 = 5_000.0;
@@ -140,6 +140,9 @@ impl Pacer {
                 }
             }
         }
+        for voice in self.voices.iter_mut().filter(|voice| voice.slot.is_none()) {
+            voice.stays_until.get_or_insert(self.frame + STAY_FRAMES);
+        }
         self.plan = plan;
     }
 
@@ -184,11 +187,13 @@ impl Pacer {
     /// Opens the voices that are needed now or soon, and sends away those that are not.
     fn cast(&mut self, grid: &Grid) {
         let now = grid.start();
+        let awaits = self.awaits(now);
         for voice in &mut self.voices {
+            let stays = awaits && voice.stays_until.is_some_and(|until| self.frame < until);
             let over = voice.segment.ends.is_some_and(|ends| now - ends > RING_OUT_US);
             // It was opened where the file was before it was complete, too late.
             let astray = voice.failed.is_some() && voice.opened != voice.segment.source;
-            if voice.slot.is_none() || over || astray {
+            if (voice.slot.is_none() && !(stays && voice.stage == Stage::Playing)) || over || astray {
                 voice.leave();
             }
         }
@@ -203,6 +208,16 @@ impl Pacer {
                 self.open_voice(slot, now);
             }
         }
+    }
+
+    /// Whether something should be heard already, and is still being opened: a control was heard of late.
+    fn awaits(&self, now: ConvoyTime) -> bool {
+        let is_due = |s: &Segment| s.source.is_some() && s.starts <= now && s.ends.is_none_or(|ends| ends > now);
+        let opens = |slot| {
+            let mut voices = self.voices.iter().filter(|v| v.slot == Some(slot));
+            voices.all(|v| v.stage == Stage::Waiting && v.failed.is_none())
+        };
+        self.plan.segments.iter().enumerate().any(|(slot, segment)| is_due(segment) && opens(slot))
     }
 
     fn open_voice(&mut self, slot: usize, now: ConvoyTime) {
@@ -234,7 +249,10 @@ impl Pacer {
             }
             match (voice.stage, grid) {
                 (Stage::Playing, Some(grid)) => {
-                    let relief = begun.iter().find(|(slot, _)| voice.slot == Some(*slot)).map(|(_, index)| *index);
+                    let relief = begun
+                        .iter()
+                        .find(|(slot, _)| voice.slot.is_none_or(|own| own == *slot))
+                        .map(|(_, index)| *index);
                     if self.play(voice, grid, block, 0, relief) {
                         relieve.extend(voice.slot);
                     }
@@ -323,14 +341,16 @@ impl Pacer {
         self.pull(voice, voice.position() + (block.len() - index) as f64 * step + voice.half() as f64 + 2.0);
         voice.error_us = error_us;
         voice.relieved |= astray;
-        self.heard.in_sync = voice.failed.is_none() && error_us.abs() < IN_SYNC_US;
-        self.heard.offset_us = Some(error_us);
-        self.heard.correction_ppm = (step * f64::from(self.device_hz) / source_hz - 1.0) * 1e6;
+        if voice.slot.is_some() {
+            self.heard.in_sync = voice.failed.is_none() && error_us.abs() < IN_SYNC_US;
+            self.heard.offset_us = Some(error_us);
+            self.heard.correction_ppm = (step * f64::from(self.device_hz) / source_hz - 1.0) * 1e6;
+        }
         if let Some(problem) = &voice.failed {
             self.heard.problem = Some(format!("this track broke off: {problem}"));
         }
         let ends = ends.map_or(f64::INFINITY, |ends| grid.index_of(ends).ceil());
-        let ends = if ends < block.len() as f64 && !ends_naturally(voice, source_hz) { ends } else { f64::INFINITY };
+        let ends = if ends < block.len() as f64 && !voice.ends_naturally(source_hz) { ends } else { f64::INFINITY };
         let leaves = ends.min(relief.map_or(f64::INFINITY, |index| index as f64));
         let split = leaves.clamp(index as f64, block.len() as f64) as usize;
         let (before, after) = block.split_at_mut(split);
@@ -374,12 +394,4 @@ fn plays(voice: &Voice, segment: &Segment) -> bool {
         && (in_place || ready)
         && (voice.failed.is_none() || voice.opened == segment.source)
         && segment.source.is_some()
-}
-
-/// Whether the track itself ends where its stretch does, so that it may ring out.
-fn ends_naturally(voice: &Voice, source_hz: f64) -> bool {
-    let segment = &voice.segment;
-    let (Some(end), Some(ends)) = (voice.music_end(), segment.ends) else { return false };
-    let wanted_us = (ends - segment.starts + segment.position_us) as f64;
-    end * 1e6 / source_hz - wanted_us < NATURAL_US
 }

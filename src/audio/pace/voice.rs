@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// How long a voice takes to come or go when it does so within its track.
 pub(super) const FADE_US: f64 = 10_000.0;
+/// A track that ends so close to where its stretch does has ended by itself.
+const NATURAL_US: f64 = 1_000.0;
 /// Loudest and softest that a tag may ask for.
 const GAIN_DB: std::ops::RangeInclusive<f32> = -24.0..=12.0;
 
@@ -30,6 +32,9 @@ pub(super) struct Voice {
     /// Which segment of the plan it plays; none when the plan has no use for it any more.
     pub slot: Option<usize>,
     pub stage: Stage,
+    /// The plan has no use for it any more; it sounds until the one that takes its place is ready, but no longer than to
+    /// this frame.
+    pub stays_until: Option<u64>,
     /// Another voice for the same segment is on its way, and this one leaves when that one begins.
     pub relieved: bool,
     pub failed: Option<String>,
@@ -54,6 +59,7 @@ impl Voice {
             segment,
             slot: Some(slot),
             stage: Stage::Waiting,
+            stays_until: None,
             relieved: false,
             failed: None,
             error_us: 0.0,
@@ -77,7 +83,7 @@ impl Voice {
             self.feed.completed();
         }
         self.segment = segment.clone();
-        self.slot = Some(slot);
+        (self.slot, self.stays_until) = (Some(slot), None);
         self.take_gain();
     }
 
@@ -132,6 +138,13 @@ impl Voice {
     /// Where the music ends, once that is known.
     pub(super) fn music_end(&self) -> Option<f64> {
         self.window.music_end().map(|end| end as f64)
+    }
+
+    /// Whether the track itself ends where its stretch does, so that it may ring out.
+    pub(super) fn ends_naturally(&self, source_hz: f64) -> bool {
+        let (Some(end), Some(ends)) = (self.music_end(), self.segment.ends) else { return false };
+        let wanted_us = (ends - self.segment.starts + self.segment.position_us) as f64;
+        end * 1e6 / source_hz - wanted_us < NATURAL_US
     }
 
     pub(super) fn position(&self) -> f64 {

@@ -191,8 +191,9 @@ impl Car {
         if !std::mem::replace(&mut leading.has_led, true) {
             self.state.term = self.highest_term().max(self.state.term).next();
         }
-        // Nobody has told a better time than the one that was made up here.
-        self.base = TimeBase::Convoy;
+        if self.base == TimeBase::Own {
+            self.base = TimeBase::Convoy;
+        }
         self.settle_as_leader();
         self.touch(now);
         self.ask_all();
