@@ -57,6 +57,9 @@ impl Car {
         self.hlc = self.hlc.merge(change.hlc);
         let told_by_author = self.will_tell_server(from, change);
         if self.is_in_session() {
+            if self.mesh.obeys == Obeys::Server && !self.understands(change, now) {
+                return;
+            }
             if told_by_author {
                 self.adopt_name(change, now);
             } else {
