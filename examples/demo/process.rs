@@ -42,6 +42,10 @@ impl Process {
         Ok(Self { child, name: name.to_owned(), log: log.to_owned() })
     }
 
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// # Errors
     /// When it has ended, with the last that it said.
     pub fn check_alive(&mut self) -> Result<()> {
