@@ -54,7 +54,9 @@ fn await_end(pid: &str) {
 async fn demo_that_is_killed() {
     let dir = std::env::var(DIR).unwrap();
     let mut process = sleeper(Path::new(&dir));
-    println!("\nchild {}", started(Path::new(&dir)));
+    let pid = started(Path::new(&dir));
+    assert_eq!(process.id().map(|id| id.to_string()), Some(pid.clone()));
+    println!("\nchild {pid}");
     std::thread::sleep(Duration::from_secs(1_000));
     process.check_alive().unwrap();
 }
