@@ -5,6 +5,7 @@ use crate::core::authority::Authority;
 use crate::core::changes::ChangeId;
 use crate::core::clock::ConvoyTime;
 use crate::core::convoy::Snapshot;
+use crate::core::id::EntryId;
 use crate::core::playlist::Playlist;
 use crate::sim::world::World;
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ impl Rules {
         let is_lost = |id: &&ChangeId| !first.versions.knows(id) && !world.overruled.contains(*id) && !is_past(id);
         let lost = world.acknowledged().filter(is_lost);
         self.wrong.extend(lost.map(|id| format!("at the end the acknowledged {} is lost", world.id(id))));
-        let known: BTreeSet<&str> = first.playlist.ids().map(|entry| entry.as_str()).collect();
+        let known: BTreeSet<&str> = first.playlist.ids().map(EntryId::as_str).collect();
         let additions = world.acknowledged().filter_map(|id| Some((id, world.additions.get(id)?)));
         let gone = additions.filter(|(_, entry)| !known.contains(entry.as_str()) && !world.removals.contains(*entry));
         self.wrong.extend(gone.map(|(id, _)| format!("at the end the acknowledged addition {} is lost", world.id(id))));
