@@ -57,6 +57,9 @@ impl Car {
         self.hlc = self.hlc.merge(change.hlc);
         let told_by_author = self.will_tell_server(from, change);
         if self.is_in_session() {
+            if self.mesh.obeys == Obeys::Server && !self.understands(change, now) {
+                return;
+            }
             if told_by_author {
                 self.adopt_name(change, now);
             } else {
@@ -192,6 +195,12 @@ impl Car {
         if let Some(logged) = self.mesh.log.get_mut(id).filter(|_| !is_known) {
             logged.refused = Some(reason.to_owned());
         }
+    }
+
+    /// A settled change is refused by another authority; whether that is news.
+    pub(in crate::core::car) fn note_overruled(&mut self, id: &ChangeId, reason: &str) -> bool {
+        let settled = self.mesh.log.get_mut(id).filter(|logged| logged.refused.is_none());
+        settled.map(|logged| logged.refused = Some(reason.to_owned())).is_some()
     }
 
     /// A change of late, whatever became of it.
