@@ -201,9 +201,8 @@ impl Car {
 
     /// Where this car leads, it sees to it that the controller is there: when he is not, it takes control, once.
     fn tend_control(&mut self, now: MonoTime) {
-        let controller = self.state.controller.as_ref();
-        let orphaned = self.mesh.leading.established
-            && controller.is_some_and(|controller| !self.mesh.reached.contains(controller));
+        let is_away = |device: &DeviceId| !self.mesh.reached.contains(device) && !self.is_there_by_server(device, now);
+        let orphaned = self.mesh.leading.established && self.state.controller.as_ref().is_some_and(is_away);
         if !orphaned {
             self.mesh.orphaned = None;
             return;
