@@ -256,6 +256,9 @@ pub struct Saved {
     pub at: ConvoyTime,
     /// The last sequence number used for an own change.
     pub sequence: u64,
+    /// The number of the last attempt to make a link.
+    #[serde(default)]
+    pub attempt: u64,
     /// What today's backend called this car when it last made it its controller.
     #[serde(default)]
     pub known_as: Option<String>,

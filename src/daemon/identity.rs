@@ -235,6 +235,7 @@ mod tests {
             clock: None,
             at: ConvoyTime(0),
             sequence,
+            attempt: 0,
             known_as: None,
             volume: 1.0,
         }

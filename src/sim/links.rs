@@ -85,7 +85,8 @@ impl World {
         if !is_tried(self.end_of(offerer, answerer)) || !is_tried(self.end_of(answerer, offerer)) {
             return;
         }
-        if !self.lan.passes_both(offerer, answerer) {
+        let firewalled = |car: usize| self.nodes.get(car).is_some_and(|node| node.firewalled);
+        if !self.lan.passes_both(offerer, answerer) || firewalled(offerer) || firewalled(answerer) {
             if self.now < until {
                 self.at(self.now + ICE_AGAIN_US, Event::Ice { offerer, answerer, attempt, until });
             }
@@ -99,7 +100,10 @@ impl World {
 
     pub(super) fn open(&mut self, car: usize, peer: usize, attempt: Attempt) {
         let Some(end) = self.end_of(car, peer).filter(|end| end.attempt == attempt && !end.up) else { return };
-        self.nodes_mut(car, |node| node.ends.insert(peer, End { up: true, ..end }));
+        self.nodes_mut(car, |node| {
+            node.ends.insert(peer, End { up: true, ..end });
+            node.opened += 1;
+        });
         self.stir_links(format!("{car} has a link with {peer}"));
         let Some(peer) = self.device_of(peer) else { return };
         self.input(car, Input::Mesh(MeshEvent::Up { peer, attempt }));

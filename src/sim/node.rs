@@ -53,6 +53,12 @@ pub(super) struct Node {
     pub(super) ends: BTreeMap<usize, End>,
     pub(super) found: BTreeSet<usize>,
     pub(super) announces: bool,
+    /// It runs on a battery; its firewall lets no link through; it is on no network with others.
+    pub(super) battery: bool,
+    pub(super) firewalled: bool,
+    pub(super) roams: bool,
+    /// Links that have opened at its end.
+    pub(super) opened: u64,
     pub(super) socket: Socket,
     /// When the next wake is due; an earlier one that was planned is void.
     pub(super) wake: Option<Instant>,
@@ -76,6 +82,10 @@ impl Node {
             ends: BTreeMap::new(),
             found: BTreeSet::new(),
             announces: false,
+            battery: false,
+            firewalled: false,
+            roams: false,
+            opened: 0,
             socket: Socket::default(),
             wake: None,
             requests: 0,
@@ -99,7 +109,7 @@ impl Node {
             identity: self.identity.clone(),
             convoy: Some(convoy),
             has_server,
-            mesh: MeshSettings { enabled: true, idle_us: 10_000_000, ..MeshSettings::default() },
+            mesh: MeshSettings { enabled: true, idle_us: 10_000_000, battery: self.battery, ..MeshSettings::default() },
             saved: self.disk.saved.clone(),
             tail: self.disk.tail(),
             pending: self.disk.pending(),

@@ -193,6 +193,7 @@ impl World {
     }
 
     fn signal_at_server(&mut self, from: usize, signed: Box<SignedSignal>) {
+        self.signals += 1;
         if let Some(to) = self.number_of(&signed.to).filter(|to| *to != from) {
             self.tell_car(to, ServerEvent::Signal(signed));
         }

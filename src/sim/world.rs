@@ -65,6 +65,8 @@ pub struct World {
     pub(super) fault: Instant,
     /// Messages that cars gave to links.
     pub(super) sent: u64,
+    /// Signals that went by the server.
+    pub(super) signals: u64,
     /// The entries that were ever added, by change, and those that were ever removed.
     pub(super) additions: BTreeMap<ChangeId, EntryId>,
     pub(super) removals: BTreeSet<EntryId>,
@@ -110,6 +112,7 @@ impl World {
             disturbed: 0,
             fault: 0,
             sent: 0,
+            signals: 0,
             additions: BTreeMap::new(),
             removals: BTreeSet::new(),
             made: Vec::new(),
@@ -252,7 +255,7 @@ impl World {
             }
             Output::Lan(LanCommand::Signal(signed)) => {
                 let Some(to) = self.number_of(&signed.to) else { return };
-                if self.lan.passes(car, to) && !self.lan.loses(&mut self.chance) {
+                if self.meet(car, to) && self.lan.passes(car, to) && !self.lan.loses(&mut self.chance) {
                     let at = self.now + self.lan.delay_us(&mut self.chance);
                     self.input_at(at, to, Input::Lan(LanEvent::Signal(signed)));
                 }
@@ -304,7 +307,7 @@ impl World {
         for a in 0..self.nodes.len() {
             for b in (0..self.nodes.len()).filter(|b| *b != a) {
                 let announces = |car: usize| self.nodes.get(car).is_some_and(|node| node.announces);
-                let is_there = announces(a) && announces(b) && self.lan.passes_both(a, b);
+                let is_there = announces(a) && announces(b) && self.meet(a, b) && self.lan.passes_both(a, b);
                 let (was_there, since) = *self.browsing.entry((a, b)).or_insert((false, self.now));
                 if is_there != was_there {
                     self.browsing.insert((a, b), (is_there, self.now));
@@ -322,6 +325,38 @@ impl World {
             }
         }
         self.at(self.now + BROWSE_US, Event::Browse);
+    }
+
+    /// The car runs on a battery, from its next start on.
+    pub fn put_on_battery(&mut self, car: usize) {
+        self.nodes_mut(car, |node| node.battery = true);
+    }
+
+    /// No link comes through to the car.
+    pub fn put_behind_firewall(&mut self, car: usize) {
+        self.nodes_mut(car, |node| node.firewalled = true);
+    }
+
+    /// The car shares no network with others.
+    pub fn take_off_network(&mut self, car: usize) {
+        self.nodes_mut(car, |node| node.roams = true);
+    }
+
+    /// Whether two cars can share a network at all.
+    fn meet(&self, a: usize, b: usize) -> bool {
+        [a, b].iter().all(|car| self.nodes.get(*car).is_some_and(|node| !node.roams))
+    }
+
+    /// How many messages went over links, and how many signals by the server, so far.
+    #[must_use]
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.sent, self.signals)
+    }
+
+    /// How many links have opened so far, counted at both ends.
+    #[must_use]
+    pub fn opened(&self) -> u64 {
+        self.nodes.iter().map(|node| node.opened).sum()
     }
 
     pub(super) fn mono(&self, car: usize) -> MonoTime {

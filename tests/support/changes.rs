@@ -45,6 +45,7 @@ pub(crate) fn saved(sequence: u64, volume: f64) -> Saved {
         clock: None,
         at: ConvoyTime(0),
         sequence,
+        attempt: 0,
         known_as: None,
         volume,
     }

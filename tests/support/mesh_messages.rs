@@ -157,10 +157,13 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
         online: n.is_multiple_of(2),
         kind: if n == 3 { MemberKind::Phone } else { MemberKind::Car },
     };
-    let hello =
-        Hello {
-            user: UserId::new("ann").unwrap(), name: "Ännes Bus 🚌".into(), kind: MemberKind::Car, battery: true
-        };
+    let hello = Hello {
+        user: UserId::new("ann").unwrap(),
+        name: "Ännes Bus 🚌".into(),
+        kind: MemberKind::Car,
+        battery: true,
+        attempt: Attempt(7),
+    };
     let verdicts = [
         Verdict::Applied,
         Verdict::Duplicate,

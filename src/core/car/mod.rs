@@ -25,7 +25,7 @@ use super::signature::DeviceKey;
 use super::status::{ActiveSync, AudioStatus, LibraryStatus, Member};
 use super::tiers::Tiers;
 use backend::Backend;
-use mesh::{Mesh, Obeys};
+use mesh::{ATTEMPTS_UNKEPT, Mesh, Obeys};
 use own::Own;
 use plan::Planner;
 use std::collections::VecDeque;
@@ -150,6 +150,7 @@ impl Car {
         let Start { identity, convoy, has_server, saved, mesh, tail, pending, recent, sequence, same_boot } = start;
         let volume = saved.as_ref().map_or(0.8, |saved| saved.volume);
         let sequence = saved.as_ref().map_or(0, |saved| saved.sequence).max(sequence);
+        let attempt = saved.as_ref().map_or(0, |saved| saved.attempt + ATTEMPTS_UNKEPT);
         let elsewhere = saved.as_ref().is_some_and(|saved| convoy.is_some() && saved.convoy != convoy);
         let (saved, tail) = if elsewhere { (None, Vec::new()) } else { (saved, tail) };
         let held = saved.as_ref().and_then(|saved| saved.clock).filter(|_| same_boot);
@@ -169,7 +170,7 @@ impl Car {
             me: identity,
             volume,
             backend: Backend::known_as(saved.as_ref().and_then(|saved| saved.known_as.clone())),
-            mesh: Mesh::new(mesh, map.rate),
+            mesh: Mesh::new(mesh, map.rate, attempt),
             hlc: tail.iter().map(|change| change.hlc).fold(Hlc::default(), Hlc::merge),
             state: saved.map(|saved| saved.snapshot).unwrap_or_default(),
             members: Vec::new(),

@@ -108,6 +108,7 @@ impl Car {
             clock: self.kept_clock(now),
             at: self.convoy_now(now),
             sequence: self.own.sequence(),
+            attempt: self.mesh.last_attempt(),
             known_as: self.backend.known_as.clone(),
             volume: self.volume,
         }

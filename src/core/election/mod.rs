@@ -24,10 +24,11 @@ impl Term {
     }
 }
 
-/// What a member brings to be the hub: the DJ's car first, then mains before battery, then the user's "highest userId",
-/// by bytes.
+/// What a member brings to be the hub: who leads already, or else the DJ's car first, then mains before battery, then
+/// the user's "highest userId", by bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
+    pub leads: bool,
     pub dj: bool,
     pub mains: bool,
     /// None when it is not known (yet).

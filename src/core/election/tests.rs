@@ -105,7 +105,7 @@ fn nobody_obeys_a_way_that_leads_through_himself_or_is_too_long_or_forged() {
 }
 
 fn rank(name: &str) -> Rank {
-    Rank { dj: false, mains: true, user: UserId::new(name).ok(), device: device(name) }
+    Rank { leads: false, dj: false, mains: true, user: UserId::new(name).ok(), device: device(name) }
 }
 
 fn chosen(members: &[Rank], me: &str, failing: &[&str]) -> Vec<String> {

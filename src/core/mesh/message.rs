@@ -1,6 +1,6 @@
 //! What members tell each other over a link.
 
-use super::signal::SignedSignal;
+use super::signal::{Attempt, SignedSignal};
 use crate::core::changes::{Change, ChangeId, Verdict, Versions};
 use crate::core::clock::{ClockMap, MonoTime};
 use crate::core::convoy::Snapshot;
@@ -51,6 +51,9 @@ pub struct Hello {
     /// Runs on a battery, and so does not lead where another can.
     #[serde(default)]
     pub battery: bool,
+    /// The number of the last attempt that it made: an offer with a lower one, or the same, is an old one.
+    #[serde(default)]
+    pub attempt: Attempt,
 }
 
 /// A heartbeat.

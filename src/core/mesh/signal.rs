@@ -4,8 +4,8 @@ use crate::core::id::{ConvoyId, DeviceId};
 use serde::{Deserialize, Serialize};
 
 /// Numbers the attempts of one device to reach another, so that what belongs to an older one is told apart. The offerer
-/// chooses it; answer and candidates repeat it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// chooses it, higher than any before, over restarts, too; answer and candidates repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Attempt(pub u64);
 

@@ -50,7 +50,6 @@ impl Car {
         self.members.retain(|known| known.device != member.device);
         self.members.push(member);
         self.backend.present.insert(device.clone(), now);
-        self.renew_hope(&device, now);
         if self.backend.controller_user.as_ref() == Some(&user) && !self.leads() {
             self.name_controller(&user);
         }

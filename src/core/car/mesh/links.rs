@@ -1,13 +1,13 @@
 //! Which links there should be, and how they come and go.
 
-use super::PEERS_MAX;
 use super::peer::{Link, Live, Peer};
+use super::{Mesh, Obeys, PEERS_MAX};
 use crate::core::car::Car;
 use crate::core::clock::MonoTime;
 use crate::core::election::{Rank, hubs};
 use crate::core::id::{DeviceId, UserId};
 use crate::core::io::Output;
-use crate::core::mesh::{Attempt, Hello, MeshCommand, PeerMessage};
+use crate::core::mesh::{Attempt, Hello, MeshCommand, PeerMessage, Source};
 use crate::core::status::{Member, MemberKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,24 @@ use std::collections::{BTreeMap, BTreeSet};
 const CONNECTING_MAX: usize = 4;
 /// Who said goodbye is left alone so long.
 const GOODBYE_US: i64 = 5_000_000;
+/// Whoever is found on the network is not tried before so long, nor anyone beside a link there is before so long after
+/// others came to be known by it: where many come at once, all have to find the same hub.
+const GATHER_US: i64 = 150_000;
+/// Who is there, and is not reached over the links there are, has so long to come by himself before he is tried: by
+/// the leader of a component, for all of it,
+const BEYOND_LEADER_US: i64 = 1_000_000;
+/// and by those who obey, if the leader cannot reach him.
+const BEYOND_OTHERS_US: i64 = 4_000_000;
 
 impl Car {
     pub(super) fn tend_links(&mut self, now: MonoTime) {
         self.give_up_dead(now);
-        let wanted = self.wanted_links();
+        self.note_candidates(now);
+        let wanted = self.wanted_links(now);
         self.connect(&wanted, now);
         self.close_idle(&wanted, now);
         self.mesh.wanted = wanted;
+        self.mesh.tended = now;
     }
 
     pub(super) fn links_due(&self) -> Option<MonoTime> {
@@ -33,13 +43,15 @@ impl Car {
             .iter()
             .filter_map(|device| self.mesh.peers.get(device))
             .filter(|peer| has_room && matches!(peer.link, Link::Down))
-            .map(|peer| peer.retry);
+            .map(|peer| peer.retry.max(self.gathered()));
         let attempts = self.mesh.peers.values().filter_map(Peer::timeout);
-        let live = self.mesh.live().filter_map(|(_, live)| {
-            let idle = live.idle.map(|since| since + self.mesh.settings.idle_us);
-            [idle, live.dies()].into_iter().flatten().min()
-        });
-        retries.chain(attempts).chain(live).min()
+        let live = self
+            .mesh
+            .live()
+            .filter_map(|(_, live)| [live.closes(self.mesh.settings.idle_us), live.dies()].into_iter().flatten().min());
+        let beyond = self.mesh.beyond.keys().filter_map(|device| self.beyond_due(device));
+        let beyond = beyond.filter(|due| *due > self.mesh.tended);
+        retries.chain(attempts).chain(live).chain(beyond).min()
     }
 
     pub(super) fn handle_link_up(&mut self, device: &DeviceId, attempt: Attempt, now: MonoTime) {
@@ -53,6 +65,7 @@ impl Car {
             name: self.me.name.clone(),
             kind: MemberKind::Car,
             battery: self.mesh.settings.battery,
+            attempt: Attempt(self.mesh.attempt),
         };
         self.tell_peer(device, PeerMessage::Hello(hello));
     }
@@ -69,7 +82,10 @@ impl Car {
     }
 
     pub(super) fn handle_hello(&mut self, from: &DeviceId, hello: Hello) {
-        if let Some(live) = self.mesh.live_with_mut(from) {
+        let Some(peer) = self.mesh.peers.get_mut(from) else { return };
+        peer.battery = hello.battery || hello.kind == MemberKind::Phone;
+        peer.latest = peer.latest.max(hello.attempt);
+        if let Some(live) = peer.live_mut() {
             live.hello = Some(hello);
         }
     }
@@ -84,8 +100,9 @@ impl Car {
 
     /// Who was out of reach has shown itself.
     pub(in crate::core::car) fn renew_hope(&mut self, device: &DeviceId, now: MonoTime) {
-        if let Some(peer) = self.mesh.peers.get_mut(device).filter(|peer| matches!(peer.link, Link::Down)) {
-            (peer.failures, peer.retry) = (0, now);
+        let gather_us = if self.mesh.found.contains(device) { GATHER_US } else { 0 };
+        if let Some(peer) = self.peer_mut(device, now).filter(|peer| matches!(peer.link, Link::Down)) {
+            (peer.failures, peer.retry) = (0, now + gather_us);
         }
     }
 
@@ -122,7 +139,13 @@ impl Car {
     }
 
     fn connect(&mut self, wanted: &BTreeSet<DeviceId>, now: MonoTime) {
-        for device in wanted {
+        if now < self.gathered() {
+            return;
+        }
+        // Whoever never failed does not wait behind those who always do.
+        let mut in_turn: Vec<&DeviceId> = wanted.iter().collect();
+        in_turn.sort_by_key(|device| self.mesh.peers.get(*device).map_or(0, |peer| peer.failures));
+        for device in in_turn {
             if self.connecting() >= CONNECTING_MAX {
                 return;
             }
@@ -133,8 +156,15 @@ impl Car {
             }
             peer.link = Link::Connecting { attempt, since: now, ours: true, answered: false, patient: true };
             self.mesh.attempt = attempt.0;
+            self.dirty_since.get_or_insert(now);
             self.outputs.push_back(Output::Mesh(MeshCommand::Connect { peer: device.clone(), attempt }));
         }
+    }
+
+    /// When it is known well enough who is there.
+    fn gathered(&self) -> MonoTime {
+        let has_link = self.mesh.live().next().is_some();
+        if has_link { self.mesh.grown + GATHER_US } else { MonoTime(i64::MIN) }
     }
 
     fn connecting(&self) -> usize {
@@ -150,7 +180,7 @@ impl Car {
             live.wanted = wanted.contains(device);
             let needed = live.wanted || live.beat.as_ref().is_none_or(|beat| beat.wanted);
             live.idle = if needed { None } else { live.idle.or(Some(now)) };
-            if live.idle.is_some_and(|since| now - since >= idle_us) {
+            if live.closes(idle_us).is_some_and(|closes| now >= closes) {
                 idle.push(device.clone());
                 peer.end();
             }
@@ -160,17 +190,38 @@ impl Car {
         }
     }
 
-    /// With whom this car wants a link now.
-    fn wanted_links(&self) -> BTreeSet<DeviceId> {
+    /// Looks who is there. Whoever has just come gives hope anew, and is beyond for as long as no link leads to it.
+    fn note_candidates(&mut self, now: MonoTime) {
         let candidates = self.candidates();
-        let mut ranks: Vec<Rank> = candidates.values().cloned().collect();
+        let come: Vec<DeviceId> =
+            candidates.keys().filter(|device| !self.mesh.candidates.contains_key(*device)).cloned().collect();
+        self.mesh.candidates = candidates;
+        for device in come {
+            self.renew_hope(&device, now);
+        }
+        let Mesh { candidates, reached, beyond, .. } = &mut self.mesh;
+        beyond.retain(|device, _| candidates.contains_key(device) && !reached.contains(device));
+        for device in candidates.keys().filter(|device| !reached.contains(*device)) {
+            beyond.entry(device.clone()).or_insert(now);
+        }
+    }
+
+    /// When somebody beyond is to be tried, if he has not come by himself.
+    fn beyond_due(&self, device: &DeviceId) -> Option<MonoTime> {
+        let wait_us = if self.mesh.obeys == Obeys::Myself { BEYOND_LEADER_US } else { BEYOND_OTHERS_US };
+        self.mesh.beyond.get(device).map(|since| *since + wait_us)
+    }
+
+    /// With whom this car wants a link now.
+    fn wanted_links(&self, now: MonoTime) -> BTreeSet<DeviceId> {
+        let mut ranks: Vec<Rank> = self.mesh.candidates.values().cloned().collect();
         ranks.push(self.rank_of(self.me.device(), Some(self.me.user.clone())));
         let gone = |device: &DeviceId| self.mesh.peers.get(device).is_some_and(Peer::seems_gone);
         let mut wanted = hubs(&ranks, self.me.device(), gone);
         wanted.extend(self.mesh.upstream().cloned());
         // Who is there and belongs to another component, or to another server, is the way to it.
-        let mut beyond: Vec<&Rank> =
-            candidates.values().filter(|rank| !self.mesh.reached.contains(&rank.device)).collect();
+        let is_due = |rank: &&Rank| self.beyond_due(&rank.device).is_some_and(|due| now >= due);
+        let mut beyond: Vec<&Rank> = self.mesh.candidates.values().filter(is_due).collect();
         beyond.sort_unstable_by(|a, b| b.cmp(a));
         wanted.extend(beyond.iter().filter(|rank| gone(&rank.device)).map(|rank| rank.device.clone()));
         wanted.extend(beyond.iter().find(|rank| !gone(&rank.device)).map(|rank| rank.device.clone()));
@@ -202,10 +253,21 @@ impl Car {
         let battery = if device == self.me.device() {
             self.mesh.settings.battery
         } else {
-            let hello = self.mesh.live_with(device).and_then(|live| live.hello.as_ref());
-            hello.is_some_and(|hello| hello.battery || hello.kind == MemberKind::Phone)
+            self.mesh.peers.get(device).is_some_and(|peer| peer.battery)
         };
         let dj = self.state.controller.as_ref() == Some(device);
-        Rank { dj, mains: !battery, user, device: device.clone() }
+        Rank { leads: self.leading_member() == Some(device), dj, mains: !battery, user, device: device.clone() }
+    }
+
+    /// The member that has authority here, if one has.
+    fn leading_member(&self) -> Option<&DeviceId> {
+        match &self.mesh.obeys {
+            Obeys::Server => None,
+            Obeys::Myself => self.has_followers().then(|| self.me.device()),
+            Obeys::Neighbour(peer) => match &self.mesh.live_with(peer)?.beat.as_ref()?.route.source {
+                Source::Member(claim) => Some(&claim.device),
+                Source::Server { .. } => None,
+            },
+        }
     }
 }

@@ -13,15 +13,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A list that has not arrived after so long is lost.
 const LOST_US: i64 = 400_000;
+/// A neighbour is told so often at most: when many come at once, of all of them together.
+const PACE_US: i64 = 100_000;
 
 /// A server that has not answered for so long knows no more who is there.
 const MUTE_US: i64 = 2_000_000;
 
 impl Car {
     pub(super) fn tend_members(&mut self, now: MonoTime) {
+        let again = |live: &super::Live| live.told.as_ref().map(|told| told.at + PACE_US).filter(|again| now < *again);
+        self.mesh.members_due = self.mesh.live().filter_map(|(_, live)| again(live)).min();
         let lists: Vec<(DeviceId, Vec<Member>)> = self
             .mesh
             .live()
+            .filter(|(_, live)| again(live).is_none())
             .map(|(device, live)| (device, live, self.members_for(device)))
             .filter(|(_, live, list)| live.told.as_ref().is_none_or(|told| told.members != *list))
             .map(|(device, _, list)| (device.clone(), list))
@@ -32,7 +37,11 @@ impl Car {
             }
             self.tell_peer(&device, PeerMessage::Members(list));
         }
-        self.mesh.reached = self.reached();
+        let reached = self.reached();
+        if !reached.is_subset(&self.mesh.reached) {
+            self.mesh.grown = now;
+        }
+        self.mesh.reached = reached;
         self.tiers.handle_mesh(self.reached_by_links().len() >= self.mesh.settings.group_size_min.max(2), now);
     }
 

@@ -15,6 +15,7 @@ mod signals;
 use super::Car;
 use crate::core::changes::Change;
 use crate::core::clock::MonoTime;
+use crate::core::election::Rank;
 use crate::core::id::{ConvoyId, DeviceId};
 use crate::core::io::{Input, Output, ServerEvent};
 use crate::core::mesh::{LanCommand, LanEvent, MeshCommand, MeshEvent, MeshSettings, PeerMessage};
@@ -30,6 +31,9 @@ pub(super) use authority::Obeys;
 
 /// Members that are kept an eye on.
 const PEERS_MAX: usize = 128;
+/// Attempts of an earlier run may have had higher numbers than was kept in time, but not by more than this: an hour,
+/// as they follow the clock.
+pub(super) const ATTEMPTS_UNKEPT: u64 = 3_600_000_000;
 
 /// What a car knows of the others around it.
 #[derive(Debug)]
@@ -40,6 +44,10 @@ pub(super) struct Mesh {
     wanted: BTreeSet<DeviceId>,
     /// Members on the same network.
     found: BTreeSet<DeviceId>,
+    /// The cars that a signal can reach,
+    candidates: BTreeMap<DeviceId, Rank>,
+    /// and since when those that no link leads to, over however many others.
+    beyond: BTreeMap<DeviceId, MonoTime>,
     /// There are cars that are no members.
     strangers: bool,
     /// The convoy as which the car is to be found there.
@@ -62,22 +70,30 @@ pub(super) struct Mesh {
     digests: Digests,
     /// All who can be reached, this car among them.
     reached: BTreeSet<DeviceId>,
+    /// When the last of them came.
+    grown: MonoTime,
+    /// When somebody may be told of members again.
+    members_due: Option<MonoTime>,
     /// The server gave its state while the mesh's counted.
     passed_over: bool,
+    /// When links were last looked at.
+    tended: MonoTime,
     /// Something happened after which links and members have to be looked at again.
     stirred: bool,
 }
 
 impl Mesh {
-    pub(super) fn new(settings: MeshSettings, learned_rate: f64) -> Self {
+    pub(super) fn new(settings: MeshSettings, learned_rate: f64, attempt: u64) -> Self {
         Self {
             settings,
             peers: BTreeMap::new(),
             wanted: BTreeSet::new(),
             found: BTreeSet::new(),
+            candidates: BTreeMap::new(),
+            beyond: BTreeMap::new(),
             strangers: false,
             announced: None,
-            attempt: 0,
+            attempt,
             relayed: Relayed::default(),
             obeys: Obeys::Myself,
             leading: Leading::default(),
@@ -88,9 +104,16 @@ impl Mesh {
             sync: Sync::default(),
             digests: Digests::default(),
             reached: BTreeSet::new(),
+            grown: MonoTime(i64::MIN / 2),
+            members_due: None,
             passed_over: false,
+            tended: MonoTime(i64::MIN),
             stirred: true,
         }
+    }
+
+    pub(super) fn last_attempt(&self) -> u64 {
+        self.attempt
     }
 
     fn live(&self) -> impl Iterator<Item = (&DeviceId, &Live)> {
@@ -142,8 +165,8 @@ impl Car {
         match event {
             LanEvent::Found { device } => {
                 if device != *self.me.device() && self.mesh.found.len() < PEERS_MAX {
+                    self.mesh.found.insert(device.clone());
                     self.renew_hope(&device, now);
-                    self.mesh.found.insert(device);
                 }
             }
             LanEvent::Lost { device } => {
@@ -219,7 +242,7 @@ impl Car {
             self.tend_links(now);
         }
         self.tend_authority(now);
-        if stirred || self.mesh.stirred {
+        if stirred || self.mesh.stirred || is_due(self.mesh.members_due) {
             self.tend_members(now);
         }
         self.tend_beats(now);
@@ -230,7 +253,7 @@ impl Car {
         if !self.meshes() {
             return None;
         }
-        let due = [self.links_due(), self.authority_due(), self.beats_due(), self.sync_due()];
+        let due = [self.links_due(), self.authority_due(), self.mesh.members_due, self.beats_due(), self.sync_due()];
         due.into_iter().flatten().min()
     }
 
@@ -245,7 +268,7 @@ impl Car {
         }
         self.mesh = Mesh {
             announced: self.mesh.announced.take(),
-            ..Mesh::new(self.mesh.settings.clone(), self.mesh.learned_rate)
+            ..Mesh::new(self.mesh.settings.clone(), self.mesh.learned_rate, self.mesh.attempt)
         };
         self.announce();
     }

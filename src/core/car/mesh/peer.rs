@@ -11,11 +11,14 @@ const CONNECT_US: i64 = 8_000_000;
 const UNANSWERED_US: i64 = 3_000_000;
 /// After so long without success the next one in rank is tried as well.
 const PATIENCE_US: i64 = 1_500_000;
-/// The wait after a first failure; it doubles with each.
-const RETRY_US: i64 = 500_000;
-/// On the same network an attempt costs little, over the server it costs mobile data.
-const RETRY_NEAR_MAX_US: i64 = 4_000_000;
-const RETRY_FAR_MAX_US: i64 = 64_000_000;
+/// The wait after a first failure on the same network, where an attempt costs little; it doubles with each.
+const RETRY_NEAR_US: i64 = 500_000;
+const RETRY_NEAR_MAX_US: i64 = 256_000_000;
+/// Over the server an attempt costs mobile data; the wait grows fourfold with each.
+const RETRY_FAR_US: i64 = 4_000_000;
+const RETRY_FAR_MAX_US: i64 = 3_600_000_000;
+/// A link that nobody needs is kept so long at least.
+const IDLE_MIN_US: i64 = 3_000_000;
 /// The last attempts of a peer, by which late signals are known.
 const ATTEMPTS_KEPT: usize = 16;
 
@@ -34,11 +37,15 @@ pub(super) struct Peer {
     over: VecDeque<Attempt>,
     pub(super) failures: u32,
     pub(super) retry: MonoTime,
+    /// It runs on a battery, as it last said.
+    pub(super) battery: bool,
+    /// Its last attempt that is known: of its own each has a higher number than the one before.
+    pub(super) latest: Attempt,
 }
 
 impl Peer {
     pub(super) fn new(now: MonoTime) -> Self {
-        Self { link: Link::Down, over: VecDeque::new(), failures: 0, retry: now }
+        Self { link: Link::Down, over: VecDeque::new(), failures: 0, retry: now, battery: false, latest: Attempt(0) }
     }
 
     pub(super) fn live(&self) -> Option<&Live> {
@@ -76,12 +83,17 @@ impl Peer {
         self.over.contains(&attempt)
     }
 
-    /// An attempt came to nothing.
+    /// An attempt came to nothing. Who made it makes the next one, too, so that two do not try each other at once.
     pub(super) fn fail(&mut self, is_near: bool, now: MonoTime) {
+        let is_ours = matches!(self.link, Link::Connecting { ours: true, .. });
         self.end();
-        let most_us = if is_near { RETRY_NEAR_MAX_US } else { RETRY_FAR_MAX_US };
-        let wait_us = (RETRY_US << self.failures.min(10)).min(most_us);
-        self.failures += 1;
+        let wait_us = if is_near {
+            (RETRY_NEAR_US << self.failures.min(10)).min(RETRY_NEAR_MAX_US)
+        } else {
+            (RETRY_FAR_US << (2 * self.failures.min(5))).min(RETRY_FAR_MAX_US)
+        };
+        let wait_us = if is_ours { wait_us } else { wait_us + wait_us / 2 };
+        self.failures = self.failures.saturating_add(1);
         self.retry = now + wait_us;
     }
 
@@ -129,6 +141,8 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) attempt: Attempt,
+    /// When it came up.
+    pub(super) since: MonoTime,
     pub(super) hello: Option<Hello>,
     /// All who can be reached through it, as it says, and the checksum of that.
     pub(super) members: Vec<Member>,
@@ -167,9 +181,17 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// When it is closed if neither side comes to need it again. One that was of use for a short time only, such as to
+    /// find the hub, is not kept for `idle_us`.
+    pub(super) fn closes(&self, idle_us: i64) -> Option<MonoTime> {
+        let since = self.idle?;
+        Some(since + (since - self.since).max(IDLE_MIN_US).min(idle_us))
+    }
+
     pub(super) fn new(attempt: Attempt, now: MonoTime) -> Self {
         Self {
             attempt,
+            since: now,
             hello: None,
             members: Vec::new(),
             members_sum: 0,

@@ -1,7 +1,7 @@
 //! Signals on their way between two members that have no link yet: over every way there is, and each counts once.
 
 use super::PEERS_MAX;
-use super::peer::Link;
+use super::peer::{Link, Live};
 use crate::core::car::Car;
 use crate::core::clock::MonoTime;
 use crate::core::id::DeviceId;
@@ -40,13 +40,21 @@ impl Car {
         let Some(convoy) = self.convoy.clone().filter(|_| current == Some(signal.attempt)) else { return };
         let signed = self.me.key.sign_signal(to, signal, convoy);
         self.mesh.relayed.note(&signed);
-        if self.is_joined_to_server() {
+        let is_listed = self.members.iter().any(|member| member.online && member.device == signed.to.as_str());
+        let by_server = self.is_joined_to_server() && is_listed;
+        let by_lan = self.mesh.found.contains(&signed.to);
+        if by_server || (self.is_joined_to_server() && !by_lan) {
             self.outputs.push_back(Output::Server(ServerCommand::Signal(Box::new(signed.clone()))));
         }
-        if self.mesh.found.contains(&signed.to) {
+        if by_lan {
             self.outputs.push_back(Output::Lan(LanCommand::Signal(Box::new(signed.clone()))));
         }
-        self.relay_signal(signed, 0, None);
+        // What is thought to carry it may have ceased to.
+        let has_failed = self.mesh.peers.get(&signed.to).is_some_and(|peer| peer.failures > 0);
+        let is_carried = by_server || by_lan;
+        if !is_carried || has_failed {
+            self.relay_signal(signed, 0, None, is_carried);
+        }
     }
 
     /// A signal has come by some way, over `hops` links.
@@ -67,18 +75,27 @@ impl Car {
         if signed.to == *self.me.device() {
             self.take_signal(signed.from, signed.signal, now);
         } else {
-            self.relay_signal(signed, hops + 1, from);
+            self.relay_signal(signed, hops + 1, from, false);
         }
     }
 
-    fn relay_signal(&mut self, signed: SignedSignal, hops: usize, from: Option<&DeviceId>) {
+    /// Passes a signal on over links: to the addressee, or else towards those who reach it, or else, unless it is on
+    /// its way already, to everyone.
+    fn relay_signal(&mut self, signed: SignedSignal, hops: usize, from: Option<&DeviceId>, is_carried: bool) {
         if hops >= HOPS_MAX {
             return;
         }
-        let to: Vec<DeviceId> = match self.mesh.live_with(&signed.to) {
-            Some(_) => vec![signed.to.clone()],
-            None => self.mesh.live().map(|(device, _)| device).filter(|d| Some(*d) != from).cloned().collect(),
-        };
+        let others = || self.mesh.live().filter(|(device, _)| Some(*device) != from);
+        let lists = |live: &Live| live.members.iter().any(|member| member.device == signed.to.as_str());
+        let mut to: Vec<DeviceId> = others()
+            .filter(|(device, live)| **device == signed.to || lists(live))
+            .map(|(device, _)| device.clone())
+            .collect();
+        if to.contains(&signed.to) {
+            to = vec![signed.to.clone()];
+        } else if to.is_empty() && !is_carried {
+            to = others().map(|(device, _)| device.clone()).collect();
+        }
         self.tell_peers(to, PeerMessage::Signal { signal: Box::new(signed), hops });
     }
 
@@ -99,14 +116,16 @@ impl Car {
         self.outputs.push_back(Output::Mesh(MeshCommand::Signal { from, signal }));
     }
 
-    /// Whether an offer begins a link. Of two that cross, the lower device id's stands; one that comes while there is a
-    /// link says that the other side has none.
+    /// Whether an offer begins a link. Of two that cross, the lower device id's stands; a new one that comes while there
+    /// is a link says that the other side has none.
     fn accepts_offer(&mut self, from: &DeviceId, signal: &Signal, now: MonoTime) -> bool {
         let is_lower = from < self.me.device();
         let links = self.mesh.peers.values().filter(|peer| !matches!(peer.link, Link::Down)).count();
         let Some(peer) = self.peer_mut(from, now) else { return false };
         let crosses = matches!(peer.link, Link::Connecting { ours: true, .. });
-        if peer.is_over(signal.attempt) || peer.attempt() == Some(signal.attempt) || links >= PEERS_MAX {
+        let is_old = signal.attempt <= peer.latest && peer.live().is_some();
+        peer.latest = peer.latest.max(signal.attempt);
+        if is_old || peer.is_over(signal.attempt) || peer.attempt() == Some(signal.attempt) || links >= PEERS_MAX {
             return false;
         }
         if crosses && !is_lower {
