@@ -6,7 +6,7 @@ use super::log::word;
 use super::node::Node;
 use super::{Instant, SECOND};
 use crate::core::authority::Authority;
-use crate::core::changes::{Action, ChangeId, Verdict};
+use crate::core::changes::{Action, ChangeId, Hlc, Verdict};
 use crate::core::clock::MonoTime;
 use crate::core::id::{ConvoyId, DeviceId, EntryId};
 use crate::core::io::{Input, Output, RequestId, ServerCommand, ServerEvent};
@@ -66,6 +66,8 @@ pub struct World {
     pub(super) removals: BTreeSet<EntryId>,
     /// Changes that were made since that was last looked at, and by whom.
     pub(super) made: Vec<(usize, ChangeId)>,
+    /// When each control of playback was given.
+    pub(super) controls: BTreeMap<ChangeId, Hlc>,
     /// Changes that lost or were refused, of which their authors are told.
     pub(super) overruled: BTreeSet<ChangeId>,
     /// What link came or went since that was last looked at.
@@ -102,6 +104,7 @@ impl World {
             additions: BTreeMap::new(),
             removals: BTreeSet::new(),
             made: Vec::new(),
+            controls: BTreeMap::new(),
             overruled: BTreeSet::new(),
             link_changed: None,
             log: logs.then(Vec::new),
@@ -147,7 +150,8 @@ impl World {
                     match &change.action {
                         Action::Add { entry, .. } => drop(self.additions.insert(id.clone(), entry.clone())),
                         Action::Remove { entry } => drop(self.removals.insert(entry.clone())),
-                        _ => {}
+                        Action::Move { .. } => {}
+                        _ => drop(self.controls.insert(id.clone(), change.hlc)),
                     }
                     self.made.push((car, id.clone()));
                     node.disk.store(*change);

@@ -128,6 +128,9 @@ impl Car {
     /// What finally became of an own change.
     pub(super) fn settle(&mut self, id: &ChangeId, verdict: Verdict) {
         if self.own.take(id.sequence).is_none() {
+            if let Verdict::Refused { reason } = verdict {
+                self.overrule(id, reason);
+            }
             return;
         }
         match &verdict {
@@ -142,6 +145,15 @@ impl Car {
         self.note_settled(id);
         let verdict = if verdict == Verdict::Duplicate { Verdict::Applied } else { verdict };
         self.outputs.push_back(Output::Settle { change: id.clone(), verdict });
+    }
+
+    /// Who decides now does not take what counted for another: its author is told, once.
+    fn overrule(&mut self, id: &ChangeId, reason: String) {
+        if self.note_overruled(id, &reason) {
+            let notice = Notice::Superseded { change: id.clone(), reason: reason.clone() };
+            self.outputs.push_back(Output::Notice(notice));
+            self.outputs.push_back(Output::Settle { change: id.clone(), verdict: Verdict::Refused { reason } });
+        }
     }
 
     /// The authority lives and did not take a change. When it does so again, it may have forgotten that we are here.

@@ -188,6 +188,9 @@ impl Car {
 
     fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
         let overruled = !matches!(verdict, Verdict::Applied | Verdict::Duplicate);
+        if id.device == *self.me.device() {
+            self.settle(id, verdict.clone());
+        }
         self.note_acked(id, &verdict);
         if !overruled && !self.state.versions.knows(id) && !self.obeys_mesh() {
             // It was passed over here, and counts for the authority.
@@ -195,9 +198,6 @@ impl Car {
                 Some(change) => drop(self.apply_approved(&change, now)),
                 None => self.rejoin = Some(now),
             }
-        }
-        if id.device == *self.me.device() {
-            self.settle(id, verdict);
         }
         if overruled && (id.device == *self.me.device() || self.state.versions.knows(id)) {
             // What was applied here ahead of the answer must go: the authority's whole state is asked for again.

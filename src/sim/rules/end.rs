@@ -2,6 +2,8 @@
 
 use super::Rules;
 use crate::core::authority::Authority;
+use crate::core::changes::ChangeId;
+use crate::core::clock::ConvoyTime;
 use crate::core::convoy::Snapshot;
 use crate::core::playlist::Playlist;
 use crate::sim::world::World;
@@ -16,13 +18,18 @@ impl Rules {
         self.wrong
             .extend(world.disagree_on_leader(&all).map(|what| format!("at the end not all are one convoy: {what}")));
         for (number, core) in cars() {
-            let mut differs = differences(world, core.state(), first);
+            let Some(now) = core.convoy_time(world.mono(number)) else { continue };
+            let mut differs = differences(world, core.state(), first, now);
             if core.pending() > 0 {
                 differs.push(format!("{} changes without a verdict", core.pending()));
             }
             self.wrong.extend(differs.iter().map(|what| format!("at the end {number} has another {what}")));
         }
-        let lost = world.acknowledged().filter(|id| !first.versions.knows(id) && !world.overruled.contains(id));
+        // Of a control that was given long ago and counted for a while nobody is told that it counts no more.
+        let latest = first.latest();
+        let is_past = |id: &ChangeId| world.controls.get(id).is_some_and(|hlc| *hlc < latest);
+        let is_lost = |id: &&ChangeId| !first.versions.knows(id) && !world.overruled.contains(*id) && !is_past(id);
+        let lost = world.acknowledged().filter(is_lost);
         self.wrong.extend(lost.map(|id| format!("at the end the acknowledged {} is lost", world.id(id))));
         let known: BTreeSet<&str> = first.playlist.ids().map(|entry| entry.as_str()).collect();
         let additions = world.acknowledged().filter_map(|id| Some((id, world.additions.get(id)?)));
@@ -31,7 +38,7 @@ impl Rules {
     }
 }
 
-fn differences(world: &World, state: &Snapshot, first: &Snapshot) -> Vec<String> {
+fn differences(world: &World, state: &Snapshot, first: &Snapshot, now: ConvoyTime) -> Vec<String> {
     let mut differs = Vec::new();
     if state.versions != first.versions {
         let (has, wanted) = (world.versions(&state.versions), world.versions(&first.versions));
@@ -41,7 +48,12 @@ fn differences(world: &World, state: &Snapshot, first: &Snapshot) -> Vec<String>
         let (has, wanted) = (world.named(state.controller.as_ref()), world.named(first.controller.as_ref()));
         differs.push(format!("controller {has} instead of {wanted}"));
     }
-    let last = |state: &Snapshot| state.timeline.last().map(|last| (last.stamp.clone(), last.anchor.clone()));
+    let last = |state: &Snapshot| {
+        // Who has nothing to do meanwhile looks at the timeline when he is asked.
+        let mut state = state.clone();
+        state.advance(now);
+        state.timeline.last().map(|last| (last.stamp.clone(), last.anchor.clone()))
+    };
     if last(state) != last(first) {
         differs.push(format!("timeline {:?} instead of {:?}", last(state), last(first)));
     }

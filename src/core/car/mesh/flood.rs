@@ -203,6 +203,12 @@ impl Car {
         }
     }
 
+    /// A settled change is refused by another authority; whether that is news.
+    pub(in crate::core::car) fn note_overruled(&mut self, id: &ChangeId, reason: &str) -> bool {
+        let settled = self.mesh.log.get_mut(id).filter(|logged| logged.refused.is_none());
+        settled.map(|logged| logged.refused = Some(reason.to_owned())).is_some()
+    }
+
     /// A change of late, whatever became of it.
     pub(in crate::core::car) fn logged(&self, id: &ChangeId) -> Option<Change> {
         self.mesh.log.get(id).map(|logged| logged.change.clone())
