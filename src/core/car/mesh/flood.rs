@@ -205,8 +205,9 @@ impl Car {
 
     /// A settled change is refused by another authority; whether that is news.
     pub(in crate::core::car) fn note_overruled(&mut self, id: &ChangeId, reason: &str) -> bool {
-        let settled = self.mesh.log.get_mut(id).filter(|logged| logged.refused.is_none());
-        settled.map(|logged| logged.refused = Some(reason.to_owned())).is_some()
+        let is_news = self.mesh.log.get(id).is_some_and(|logged| logged.refused().is_none());
+        self.mesh.log.set_refused(id, Some(reason.to_owned()));
+        is_news
     }
 
     /// A change of late, whatever became of it.
