@@ -9,7 +9,7 @@ use crate::core::request::Refusal;
 use crate::core::timeline::Anchor;
 
 /// A server that has not answered for so long is taken for gone: three probes.
-const SILENT_US: i64 = 1_600_000;
+pub(super) const SILENT_US: i64 = 1_600_000;
 
 /// After these, it is asked every 160 s.
 const REJOIN_DOUBLINGS: u32 = 4;

@@ -6,6 +6,7 @@ mod backend_again;
 mod backend_cars;
 mod gone;
 mod joined;
+mod nonsense;
 mod rights;
 mod taken_in;
 
