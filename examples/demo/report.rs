@@ -95,7 +95,7 @@ impl Run {
         };
         let offset_ms = Offsets { p50: at(0.5), p99: at(0.99), max: at(1.0) };
         let silences = self.unwanted_silences();
-        let silence_ms = round(silences.iter().map(|silence| silence.ms).sum());
+        let silence_ms = round(silences.iter().fold(0.0, |ms, silence| ms + silence.ms));
         let ok = offset_ms.p99 <= OFFSET_P99_MS_MAX
             && silence_ms == 0.0
             && self.controls_sent > 0

@@ -31,12 +31,12 @@ impl Car {
     pub(crate) async fn start(machine: &str, secret: &str, server: Option<(&Server, &str)>) -> Self {
         let mut daemon = Daemon::new("");
         let (file, token_file) = (daemon.path("secret"), daemon.path("token"));
-        let mut all = format!("[convoy]\nid = \"alps\"\nsecret_file = {file:?}\n");
-        if let Some((server, user)) = server {
+        let convoy = format!("[convoy]\nid = \"alps\"\nsecret_file = \"{}\"\n", file.display());
+        let server = server.map_or_else(String::new, |(server, user)| {
             fs::write(&token_file, server.token(user, "alps")["token"].as_str().unwrap()).unwrap();
-            all += &format!("[server]\nurl = {:?}\ntoken_file = {token_file:?}\n", server.url());
-        }
-        fs::write(daemon.path("jamzd.toml.d/test.toml"), all).unwrap();
+            format!("[server]\nurl = \"{}\"\ntoken_file = \"{}\"\n", server.url(), token_file.display())
+        });
+        fs::write(daemon.path("jamzd.toml.d/test.toml"), convoy + &server).unwrap();
         fs::write(&file, secret).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         daemon.put_music("long.wav", 600);

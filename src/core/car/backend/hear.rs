@@ -41,7 +41,7 @@ impl Car {
             BackendEvent::Controller { socket_id, user_id } => self.take_controller(socket_id, user_id.as_ref(), now),
             BackendEvent::Playlist { tracks } => self.take_playlist(&tracks, now),
             // Who leads does not follow.
-            _ if self.leads() || self.hears_dj_itself() => {}
+            _ if self.leads() || self.is_said_better(&event, received) => {}
             BackendEvent::Control { action, track, track_id, dated } => {
                 if let Some(track) = self.meant(track, track_id.as_ref(), now) {
                     let playing = match action {
@@ -219,7 +219,7 @@ impl Car {
     }
 
     /// When a position held, on the convoy's time line; by its date if that is credible, else on arrival.
-    fn date(&self, dated: Dated, received: MonoTime) -> ConvoyTime {
+    pub(super) fn date(&self, dated: Dated, received: MonoTime) -> ConvoyTime {
         let wall = self.backend.wall.filter(|wall| wall.synchronized);
         let said = wall.zip(dated.unix_ms).map(|(wall, ms)| wall.read + (ms.saturating_mul(1_000) - wall.unix_us));
         self.convoy_now(said.filter(|said| (*said - received).abs() <= DATE_DOUBT_US).unwrap_or(received))

@@ -51,6 +51,8 @@ pub(super) struct Backend {
     controller_user: Option<UserId>,
     /// The other cars in the session, and when each last said so.
     present: BTreeMap<DeviceId, MonoTime>,
+    /// The DJ whose clock is followed, and when it last was.
+    djs_clock: Option<(DeviceId, MonoTime)>,
     /// When this car says again that it is here.
     say_present: Option<MonoTime>,
     /// What was done by anyone after this is not known to the backend: it was away.

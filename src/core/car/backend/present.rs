@@ -1,9 +1,9 @@
 //! Which cars are in the backend's session: it knows users and connections only, so the cars say it themselves.
 
-use crate::core::backend::BackendCommand;
+use crate::core::backend::{BackendAction, BackendCommand, BackendEvent};
 use crate::core::car::{Car, Link};
 use crate::core::changes::{Action, Change};
-use crate::core::clock::MonoTime;
+use crate::core::clock::{Estimate, MonoTime};
 use crate::core::id::{DeviceId, EntryId, UserId};
 use crate::core::io::Dialect;
 use crate::core::status::Member;
@@ -12,6 +12,10 @@ use crate::core::status::Member;
 const SAY_US: i64 = 20_000_000;
 /// and is taken for gone when it has not for so long.
 const GONE_US: i64 = 65_000_000;
+/// What the backend tells may be so late that it seems to be elsewhere.
+const LATE_US: i64 = 1_000_000;
+/// The DJ's time, once known, holds so long.
+const TIME_HOLDS_US: i64 = 15_000_000;
 /// Cars of one session.
 const CARS_MAX: usize = 128;
 
@@ -82,9 +86,58 @@ impl Car {
         }
     }
 
-    /// Whether the controller is a car that says itself over the mesh what it does, and exactly.
-    pub(super) fn hears_dj_itself(&self) -> bool {
-        self.state.controller.as_ref().is_some_and(|controller| self.is_linked_with(controller))
+    /// Whether an event only repeats, as of its arrival, what the DJ's car has said exactly over the mesh.
+    pub(super) fn is_said_better(&self, event: &BackendEvent, received: MonoTime) -> bool {
+        let current = self.state.timeline.last();
+        let by_dj = current.filter(|last| {
+            self.state.controller.as_ref() == Some(&last.stamp.device) && last.stamp.device != *self.me.device()
+        });
+        let Some(anchor) = by_dj.map(|last| &last.anchor) else { return false };
+        let (track, playing, dated) = match event {
+            BackendEvent::Control { action, track, track_id, dated } => {
+                let track = track.as_ref().map(|track| &track.id).or(track_id.as_ref());
+                let playing = match action {
+                    BackendAction::Play => true,
+                    BackendAction::Pause => false,
+                    BackendAction::Seek => anchor.playing,
+                };
+                (track, playing, dated)
+            }
+            BackendEvent::TrackChanged { track, autoplay, dated } => (Some(&track.id), *autoplay, dated),
+            BackendEvent::PositionSync { track_id, dated } => (track_id.as_ref(), true, dated),
+            _ => return false,
+        };
+        let at = self.date(*dated, received).max(anchor.at);
+        let off_us = (anchor.position_us(at) - dated.position_us).abs();
+        track.is_none_or(|track| anchor.track.as_ref() == Some(track)) && playing == anchor.playing && off_us < LATE_US
+    }
+
+    /// Whether another car is the DJ, and it is this one.
+    pub(in crate::core::car) fn is_led_by(&self, device: &DeviceId) -> bool {
+        !self.leads() && self.state.controller.as_ref() == Some(device)
+    }
+
+    /// The backend has no clock, and wall clocks are worse than what the mesh has: the DJ's counts. When it is another
+    /// the music goes along.
+    pub(in crate::core::car) fn follow_djs_clock(&mut self, estimate: &Estimate, now: MonoTime) {
+        let before = self.convoy_now(now);
+        if self.clock.follow(estimate, now) {
+            let step_us = self.convoy_now(now) - before;
+            self.state.timeline.revise(|anchor| anchor.at = anchor.at + step_us);
+        }
+        self.backend.djs_clock = self.state.controller.clone().map(|dj| (dj, now));
+    }
+
+    /// Whether this car has the DJ's time.
+    pub(super) fn has_djs_time(&self, now: MonoTime) -> bool {
+        let known = self.backend.djs_clock.as_ref().filter(|(dj, at)| self.is_led_by(dj) && now - *at < TIME_HOLDS_US);
+        known.is_some()
+    }
+
+    /// Whether a control that comes over the mesh means here what it means to its author: what is dated by a clock that
+    /// is not known here does not, and is told by the backend.
+    pub(in crate::core::car) fn understands(&self, change: &Change, now: MonoTime) -> bool {
+        change.action.anchor().is_none() || (self.is_led_by(&change.id.device) && self.has_djs_time(now))
     }
 
     /// Whether the backend decides now, and says itself what its clients do.

@@ -59,7 +59,7 @@ impl Car {
     fn follow_wall_clock(&mut self, now: MonoTime) {
         let Some(wall) = self.backend.wall else { return };
         self.base = TimeBase::Convoy;
-        if !wall.synchronized {
+        if !wall.synchronized || self.has_djs_time(now) {
             return;
         }
         let map = ClockMap { mono0: wall.read, convoy0: ConvoyTime(wall.unix_us), rate: 0.0 };

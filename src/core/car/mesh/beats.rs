@@ -193,6 +193,13 @@ impl Car {
 
     /// The clock of the neighbour that leads to the authority is followed, once it is known well enough.
     fn follow_neighbour(&mut self, from: &DeviceId, now: MonoTime) {
+        if self.is_in_session() && self.mesh.obeys == Obeys::Server && self.is_led_by(from) {
+            let live = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH);
+            if let Some(estimate) = live.and_then(Live::convoy_time) {
+                self.follow_djs_clock(&estimate, now);
+            }
+            return;
+        }
         if self.mesh.upstream() != Some(from) {
             return;
         }

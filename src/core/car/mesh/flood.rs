@@ -60,6 +60,9 @@ impl Car {
             tracing::debug!(change = %change.id, "a change that is not its author's is dropped");
             return;
         }
+        if self.is_in_session() && self.mesh.obeys == Obeys::Server && !self.understands(change, now) {
+            return;
+        }
         let verdict = match check_bounds(change, &self.state, self.convoy_now(now)) {
             Ok(()) => self.take_in_flooded(change, from, now),
             Err(reason) => Verdict::Refused { reason },

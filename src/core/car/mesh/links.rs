@@ -82,11 +82,6 @@ impl Car {
         }
     }
 
-    /// Whether there is a link with this car.
-    pub(in crate::core::car) fn is_linked_with(&self, device: &DeviceId) -> bool {
-        self.mesh.live_with(device).is_some()
-    }
-
     /// Who was out of reach has shown itself.
     pub(in crate::core::car) fn renew_hope(&mut self, device: &DeviceId, now: MonoTime) {
         if let Some(peer) = self.mesh.peers.get_mut(device).filter(|peer| matches!(peer.link, Link::Down)) {

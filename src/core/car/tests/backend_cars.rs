@@ -4,6 +4,7 @@ use super::backend::{connected, dated, said, say, session};
 use super::*;
 use crate::core::backend::{BackendAction, BackendCommand, BackendEvent};
 use crate::core::status::{Member, MemberKind};
+use crate::core::timeline::Anchor;
 
 fn with_mesh() -> Bench {
     let mesh = MeshSettings { enabled: true, ..MeshSettings::default() };
@@ -55,9 +56,42 @@ fn the_backends_controller_is_known_as_the_car_it_is_whichever_is_heard_first() 
             say(&mut bench, event);
         }
         assert_eq!(bench.status().controller, Some(ben().device));
-        let paused = dated(&bench, 12 * SECOND);
-        let action = BackendAction::Pause;
-        say(&mut bench, BackendEvent::Control { action, track: None, track_id: None, dated: paused });
-        assert!(!bench.status().now_playing.playing, "as long as there is no link with it");
     }
+}
+
+#[test]
+fn what_the_djs_car_said_exactly_is_not_moved_by_the_backends_echo_and_another_control_is_followed() {
+    let mut bench = with_mesh();
+    say(&mut bench, BackendEvent::Present { member: ben(), ask: false });
+    let controller = BackendEvent::Controller { socket_id: Some("x".into()), user_id: UserId::new("ben").ok() };
+    say(&mut bench, controller);
+    bench.wait(SECOND);
+    // As it comes over the mesh.
+    let (entry, a) = bench.car.queue().next().map(|(entry, track)| (entry.clone(), track.clone())).unwrap();
+    let at = bench.car.convoy_now(bench.now);
+    let anchor = Anchor { entry: Some(entry), track: Some(a.id.clone()), position_us: 50 * SECOND, at, playing: true };
+    let device = key(9).device().clone();
+    let mut change = Change {
+        id: crate::core::changes::ChangeId { device, sequence: 1 },
+        hlc: Hlc { time_us: at.0, count: 9 },
+        term: crate::core::election::Term(0),
+        user: None,
+        action: Action::Seek { anchor },
+        signature: None,
+    };
+    key(9).sign_change(&mut change, &ConvoyId::new("convoy").unwrap());
+    assert_eq!(bench.car.apply(&change, bench.now), Verdict::Applied);
+    bench.wait(SECOND / 2);
+    let echo = |bench: &Bench, position_us| BackendEvent::Control {
+        action: BackendAction::Seek,
+        track: Some(a.clone()),
+        track_id: None,
+        dated: dated(bench, position_us),
+    };
+    let late = echo(&bench, 50 * SECOND);
+    say(&mut bench, late);
+    assert_eq!(bench.status().now_playing.position_us, 50_500_000);
+    let other = echo(&bench, 80 * SECOND);
+    say(&mut bench, other);
+    assert_eq!(bench.status().now_playing.position_us, 80 * SECOND);
 }

@@ -186,7 +186,9 @@ fn a_long_list_is_cleared_in_parts_and_who_asked_is_told_when_all_is_stored() {
     while bench.reply(cleared).is_none() {
         let made = stored(&bench);
         bench.give(Input::Wake);
-        made.into_iter().for_each(|id| bench.give(Input::Stored(id)));
+        for id in made {
+            bench.give(Input::Stored(id));
+        }
     }
     assert_eq!((bench.reach(cleared), bench.queue().len()), (Some(Reach::Convoy), 0));
     assert_eq!(stored(&bench).len(), ENTRIES);
