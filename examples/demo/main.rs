@@ -2,7 +2,7 @@
 //! measured.
 //!
 //! `MUSIC=dir` names what to play, `DEMO_CARS=n` how many cars there are, `DEMO_MESH=off` leaves them to the server;
-//! `DEMO_SECONDS=n` runs a built-in script of controls for so long, or `DEMO_SCRIPT` to its end, judges what the virtual
+//! `DEMO_SECONDS=n` runs a built-in script of controls for so long, or `DEMO_SCRIPT` to its end, judges what virtual
 //! cards played (those of the first `DEMO_JUDGED=n` cars), and ends with one line of JSON.
 #![allow(unreachable_pub, reason = "a program of several files, which nothing else names")]
 

@@ -1,7 +1,7 @@
 //! What happens on a drive: faults and buttons, drawn from a seed or written down.
 
 use super::chance::Chance;
-use super::world::Terms;
+use super::world::{Terms, WAN_US};
 use super::{Instant, SECOND};
 use crate::core::request::Command;
 
@@ -38,6 +38,10 @@ pub enum Fault {
     },
     HealServer {
         car: usize,
+    },
+    /// Every message takes so long to the server, and back.
+    SlowServer {
+        one_way_us: Instant,
     },
     /// Cars of different groups do not hear each other.
     Split {
@@ -90,6 +94,13 @@ pub fn draw(seed: u64) -> Drive {
             steps.push((at, Step::Fault(fault)));
         }
         at += if chance.happens(0.3) { chance.between(10_000, 500_000) } else { chance.between(500_000, 9_000_000) };
+    }
+    if terms.has_server && chance.happens(0.4) {
+        let at = chance.between(CALM_US, CALM_US + TROUBLE_US - 12 * SECOND);
+        let one_way_us = chance.between(100_000, 500_000);
+        steps.push((at, Step::Fault(Fault::SlowServer { one_way_us })));
+        let back = at + chance.between(SECOND, 10 * SECOND);
+        steps.push((back, Step::Fault(Fault::SlowServer { one_way_us: WAN_US })));
     }
     steps.sort_by_key(|(at, _)| *at);
     Drive { terms, steps }

@@ -75,6 +75,7 @@ impl World {
         match fault {
             Fault::CutServer { car, silently } => self.cut_server(*car, *silently),
             Fault::HealServer { car } => self.heal_server(*car),
+            Fault::SlowServer { one_way_us } => (self.wan_us, self.slowed) = (*one_way_us, self.now),
             Fault::Split { groups } => {
                 self.lan.heal();
                 for (a, first) in groups.iter().enumerate() {

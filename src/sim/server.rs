@@ -121,7 +121,7 @@ impl World {
 
     /// TCP keeps the order.
     fn wan_at(&mut self, way: (usize, usize)) -> Instant {
-        let at = self.now + 12_000 + self.chance.queueing(WAN_QUEUE_US);
+        let at = self.now + self.wan_us + self.chance.queueing(WAN_QUEUE_US);
         let last = self.in_order.entry(way).or_default();
         *last = at.max(*last);
         *last

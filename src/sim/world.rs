@@ -51,6 +51,10 @@ pub struct World {
     has_server: bool,
     queue: BTreeMap<(Instant, u64), Event>,
     count: u64,
+    /// The least that a message takes to the server, and back.
+    pub(super) wan_us: Instant,
+    /// When that last changed.
+    pub(super) slowed: Instant,
     /// When what was sent last on a way that keeps order arrives.
     pub(super) in_order: BTreeMap<(usize, usize), Instant>,
     /// Since when each pair has heard each other, or has not.
@@ -80,6 +84,9 @@ const FOUND_US: Instant = 400_000;
 const MISSED_US: Instant = 6 * SECOND;
 const BROWSE_US: Instant = 200_000;
 
+/// A server is so far away.
+pub(super) const WAN_US: Instant = 12_000;
+
 impl World {
     #[must_use]
     pub fn new(terms: Terms, convoy: ConvoyId, logs: bool) -> Self {
@@ -96,6 +103,8 @@ impl World {
             has_server: terms.has_server,
             queue: BTreeMap::new(),
             count: 0,
+            wan_us: WAN_US,
+            slowed: 0,
             in_order: BTreeMap::new(),
             browsing: BTreeMap::new(),
             disturbed: 0,

@@ -32,7 +32,7 @@ pub(super) struct Voice {
     /// Which segment of the plan it plays; none when the plan has no use for it any more.
     pub slot: Option<usize>,
     pub stage: Stage,
-    /// The plan has no use for it any more; it sounds until the one that takes its place is ready, but no longer than to
+    /// The plan has no use for it any more; it sounds until the one in its place is ready, but no longer than to
     /// this frame.
     pub stays_until: Option<u64>,
     /// Another voice for the same segment is on its way, and this one leaves when that one begins.

@@ -28,7 +28,6 @@ use backend::Backend;
 use mesh::{Mesh, Obeys};
 use own::Own;
 use plan::Planner;
-use server::SILENT_US;
 use std::collections::VecDeque;
 
 /// Who this car is.

@@ -1,7 +1,7 @@
 //! Tier 1 as the car sees it: joining, the clock's probes, the authority's changes and verdicts.
 
 use super::{Car, Link, Obeys, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
-use crate::core::changes::{Change, Verdict};
+use crate::core::changes::{Change, ChangeId, Verdict};
 use crate::core::clock::{ConvoyTime, Estimate, MonoTime, Probe, SlewedClock};
 use crate::core::convoy::{CONTROL_AHEAD_MAX_US, DATE_AHEAD_MAX_US, Snapshot};
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
@@ -9,7 +9,7 @@ use crate::core::request::Refusal;
 use crate::core::timeline::Anchor;
 
 /// A server that has not answered for so long is taken for gone: three probes.
-pub(super) const SILENT_US: i64 = 1_600_000;
+const SILENT_US: i64 = 1_600_000;
 
 /// After these, it is asked every 160 s.
 const REJOIN_DOUBLINGS: u32 = 4;
@@ -27,7 +27,7 @@ impl Car {
             ServerEvent::Up { dialect } => self.ask_to_join(dialect, now),
             ServerEvent::Down { reason } => self.handle_down(&reason, now),
             ServerEvent::Rejected { reason } => self.handle_rejected(&reason, now),
-            ServerEvent::Refused { change, reason } => self.handle_acked(&change, Verdict::Refused { reason }, now),
+            ServerEvent::Refused { change, reason } => self.handle_acked(&change, &Verdict::Refused { reason }, now),
             ServerEvent::Failed { change, reason: _ } => self.handle_failed(&change, now),
             ServerEvent::TooLong { reason } => self.handle_unheard_list(&reason),
             ServerEvent::Joined { snapshot, members } => {
@@ -48,7 +48,7 @@ impl Car {
                 }
             }
             ServerEvent::Change(change) => self.handle_change(&change, now),
-            ServerEvent::Acked { change, verdict } => self.handle_acked(&change, verdict, now),
+            ServerEvent::Acked { change, verdict } => self.handle_acked(&change, &verdict, now),
             ServerEvent::Members(members) => self.members = members,
             ServerEvent::Probed { sent, received, server_received, server_sent, lead_us } => {
                 let probe = Probe { sent, received, reference_received: server_received, reference_sent: server_sent };
@@ -159,7 +159,7 @@ impl Car {
                 // Another authority refused it, and this one did not.
                 let _ = self.apply_approved(change, now);
             }
-            self.handle_acked(&change.id, Verdict::Applied, now);
+            self.handle_acked(&change.id, &Verdict::Applied, now);
             return;
         }
         let verdict = if is_nonsense {
@@ -186,12 +186,12 @@ impl Car {
             || (self.base == TimeBase::Convoy && change.action.anchor().is_some_and(|anchor| anchor.at > latest))
     }
 
-    fn handle_acked(&mut self, id: &crate::core::changes::ChangeId, verdict: Verdict, now: MonoTime) {
+    fn handle_acked(&mut self, id: &ChangeId, verdict: &Verdict, now: MonoTime) {
         let overruled = !matches!(verdict, Verdict::Applied | Verdict::Duplicate);
         if id.device == *self.me.device() {
             self.settle(id, verdict.clone());
         }
-        self.note_acked(id, &verdict);
+        self.note_acked(id, verdict);
         if !overruled && !self.state.versions.knows(id) && !self.obeys_mesh() {
             // It was passed over here, and counts for the authority.
             match self.logged(id) {

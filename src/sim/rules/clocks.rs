@@ -16,6 +16,9 @@ const JUMP_US: i64 = 2_000;
 /// Who takes another's time over has it within this, before his estimate settles.
 const NEAR_US: i64 = 30_000;
 
+/// A server that was slow is not forgotten for so long.
+const SLOW_US: Instant = 12 * SECOND;
+
 /// Whose clock: a car in one of its runs, or the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Whose {
@@ -23,11 +26,20 @@ enum Whose {
     Car { car: usize, life: u32 },
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// Convoy time less the road's.
+    offset_us: i64,
+    /// It is the convoy's, and not made up.
+    keeps: bool,
+    bound_us: i64,
+}
+
 /// What was seen of the clocks until now.
 #[derive(Debug, Default)]
 pub(super) struct Clocks {
-    /// Convoy time less the road's, at the last look; and whether it is the convoy's.
-    offsets: BTreeMap<Whose, (i64, bool)>,
+    /// At the last look.
+    seen: BTreeMap<Whose, Seen>,
     /// Since when clocks are apart, and how far they were then.
     apart: Option<(Instant, i64)>,
 }
@@ -50,34 +62,40 @@ impl Rules {
         }
     }
 
-    /// Once a car keeps the convoy's time, that never jumps; but for one that was made up by a car that found nobody:
-    /// it gives way when another's is met, and is that one's then.
+    /// Once a car keeps the convoy's time, that never jumps by more than it may be off by its own word; but for one
+    /// that was made up by a car that found nobody: it gives way when another's is met, and is that one's then.
     fn look_for_jumps(&mut self, world: &mut World) {
-        let offsets = world.offsets();
-        let before = std::mem::replace(&mut self.clocks.offsets, offsets.clone());
-        for (whose, (offset_us, keeps)) in &offsets {
-            let Some((was_us, _)) = before.get(whose).filter(|(_, kept)| *kept && *keeps) else { continue };
-            let is_near = |us: i64, other_us: i64| (us - other_us).abs() <= NEAR_US;
-            let mut others = before.iter().filter(|(other, _)| *other != whose);
-            let takes_over =
-                others.any(|(_, (other_us, _))| is_near(*offset_us, *other_us) && !is_near(*was_us, *other_us));
-            if (offset_us - was_us).abs() > JUMP_US && !takes_over {
-                self.say(world, &format!("convoy time jumps by {} us: {whose:?}", offset_us - was_us));
+        let seen = world.clocks();
+        let before = std::mem::replace(&mut self.clocks.seen, seen.clone());
+        for (whose, now) in seen.iter().filter(|(_, now)| now.keeps) {
+            let Some(was) = before.get(whose).filter(|was| was.keeps) else { continue };
+            let jump_us = now.offset_us - was.offset_us;
+            let is_near = |us: i64, other: &Seen| (us - other.offset_us).abs() <= NEAR_US;
+            let mut others = before.iter().filter(|(other, _)| *other != whose).map(|(_, other)| other);
+            let takes_over = others.any(|other| is_near(now.offset_us, other) && !is_near(was.offset_us, other));
+            // An estimate that a slow server gave may be bettered by more than it said.
+            let was_slow = world.now - world.slowed < SLOW_US;
+            if !was_slow && jump_us.abs() > JUMP_US + was.bound_us && !takes_over {
+                self.say(world, &format!("convoy time jumps by {jump_us} us: {whose:?}"));
             }
         }
     }
 }
 
 impl World {
-    fn offsets(&self) -> BTreeMap<Whose, (i64, bool)> {
+    fn clocks(&self) -> BTreeMap<Whose, Seen> {
         let cars = self.nodes.iter().enumerate().filter_map(|(car, node)| {
             let core = node.car.as_ref()?;
-            let convoy = core.convoy_time(node.crystal.mono(self.now))?;
-            Some((Whose::Car { car, life: node.life }, (convoy.0 - self.now, core.keeps_convoy_time())))
+            let mono = node.crystal.mono(self.now);
+            let offset_us = core.convoy_time(mono)?.0 - self.now;
+            let bound_us = core.clock_bound(mono).unwrap_or(0);
+            Some((Whose::Car { car, life: node.life }, Seen { offset_us, keeps: core.keeps_convoy_time(), bound_us }))
         });
         let mono: MonoTime = self.server_now().mono;
-        let server =
-            self.server.as_ref().map(|server| (Whose::Server, (server.clock().convoy(mono).0 - self.now, true)));
+        let server = self.server.iter().map(|server| {
+            let offset_us = server.clock().convoy(mono).0 - self.now;
+            (Whose::Server, Seen { offset_us, keeps: true, bound_us: 0 })
+        });
         cars.chain(server).collect()
     }
 

@@ -1,13 +1,12 @@
 //! Whom this car obeys, whether it leads, and that somebody who is there controls.
 
 use super::peer::{Live, Peer};
-use crate::core::car::{Car, SILENT_US, TimeBase};
+use crate::core::car::{Car, TimeBase};
 use crate::core::changes::Action;
 use crate::core::clock::{ClockMap, MonoTime};
 use crate::core::election::{Choice, Heard, Term, choose};
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Claim, Route, Source};
-use crate::core::status::Member;
 use std::collections::BTreeMap;
 
 /// A source that has not counted for so long is gone; each further link on the way may add its pace.
@@ -202,9 +201,8 @@ impl Car {
 
     /// Where this car leads, it sees to it that the controller is there: when he is not, it takes control, once.
     fn tend_control(&mut self, now: MonoTime) {
-        let controller = self.state.controller.as_ref();
-        let orphaned = self.mesh.leading.established
-            && controller.is_some_and(|dj| !self.mesh.reached.contains(dj) && !self.is_with_server(dj, now));
+        let is_away = |device: &DeviceId| !self.mesh.reached.contains(device) && !self.is_there_by_server(device, now);
+        let orphaned = self.mesh.leading.established && self.state.controller.as_ref().is_some_and(is_away);
         if !orphaned {
             self.mesh.orphaned = None;
             return;
@@ -214,13 +212,6 @@ impl Car {
             self.mesh.orphaned = Some(now);
             let _ = self.author(Action::TakeControl, now);
         }
-    }
-
-    /// Whether the server says that `device` is there. A slow server leads nobody, but its word is good: control that is
-    /// taken from the DJ meanwhile would be gone for good.
-    fn is_with_server(&self, device: &DeviceId, now: MonoTime) -> bool {
-        let is_there = |member: &Member| member.online && member.device == device.as_str();
-        self.is_joined_to_server() && now - self.answered < SILENT_US && self.members.iter().any(is_there)
     }
 
     /// This car's claim to lead.

@@ -216,8 +216,9 @@ impl Car {
         self.base != TimeBase::Convoy || (map.convoy(now) - self.convoy_now(now)).abs() > super::reconcile::SAME_TIME_US
     }
 
-    /// Error bound of convoy time as it is known here.
-    pub(in crate::core::car) fn clock_bound(&self, now: MonoTime) -> Option<i64> {
+    /// How far convoy time, as it is known here, may be off, in microseconds.
+    #[must_use]
+    pub fn clock_bound(&self, now: MonoTime) -> Option<i64> {
         match self.mesh.upstream().and_then(|device| self.mesh.live_with(device)) {
             Some(live) => {
                 let (_, its_bound_us) = live.beat.as_ref()?.clock?;

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A list that has not arrived after so long is lost.
 const LOST_US: i64 = 400_000;
 
+/// A server that has not answered for so long knows no more who is there.
+const MUTE_US: i64 = 2_000_000;
+
 impl Car {
     pub(super) fn tend_members(&mut self, now: MonoTime) {
         let lists: Vec<(DeviceId, Vec<Member>)> = self
@@ -30,7 +33,7 @@ impl Car {
             self.tell_peer(&device, PeerMessage::Members(list));
         }
         self.mesh.reached = self.reached();
-        self.tiers.handle_mesh(self.mesh.reached.len() >= self.mesh.settings.group_size_min.max(2), now);
+        self.tiers.handle_mesh(self.reached_by_links().len() >= self.mesh.settings.group_size_min.max(2), now);
     }
 
     pub(super) fn handle_peer_members(&mut self, from: &DeviceId, members: Vec<Member>) {
@@ -76,15 +79,28 @@ impl Car {
         upstream.into_iter().chain(self.followers())
     }
 
-    /// All who can be reached now, this car among them.
+    /// All who can be reached now by a server that answers well, too.
     fn reached(&self) -> BTreeSet<DeviceId> {
-        let mut reached: BTreeSet<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
+        let mut reached = self.reached_by_links();
         let hears_server = self.is_joined_to_server() && self.tiers.is_socket_good();
-        let by_server = hears_server.then_some(&self.members).into_iter().flatten();
-        let beyond = self.branches().flat_map(|(_, live)| &live.members).chain(by_server);
+        let by_server = self.members.iter().filter(|member| hears_server && member.online);
+        reached.extend(by_server.filter_map(|member| DeviceId::new(&*member.device).ok()));
+        reached
+    }
+
+    /// All who can be reached over links now, this car among them.
+    fn reached_by_links(&self) -> BTreeSet<DeviceId> {
+        let mut reached: BTreeSet<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
+        let beyond = self.branches().flat_map(|(_, live)| &live.members);
         reached.extend(beyond.filter(|m| m.online).filter_map(|member| DeviceId::new(&*member.device).ok()));
         reached.insert(self.me.device().clone());
         reached
+    }
+
+    /// Whether a server that answers, however slowly, says that a member is there.
+    pub(super) fn is_there_by_server(&self, device: &DeviceId, now: MonoTime) -> bool {
+        let answers = self.is_joined_to_server() && now - self.answered < MUTE_US;
+        answers && self.members.iter().any(|member| member.online && member.device == device.as_str())
     }
 
     pub(in crate::core::car) fn itself(&self) -> Member {
