@@ -37,8 +37,10 @@ impl Hlc {
     pub fn tick(self, now: ConvoyTime) -> Self {
         if now.0 > self.time_us {
             Self { time_us: now.0, count: 0 }
+        } else if let Some(count) = self.count.checked_add(1) {
+            Self { count, ..self }
         } else {
-            Self { time_us: self.time_us, count: self.count.saturating_add(1) }
+            Self { time_us: self.time_us.saturating_add(1), count: 0 }
         }
     }
 
@@ -106,6 +108,12 @@ impl Action {
         }
     }
 
+    /// Whether it edits the playlist.
+    #[must_use]
+    pub fn is_edit(&self) -> bool {
+        matches!(self, Self::Add { .. } | Self::Remove { .. } | Self::Move { .. })
+    }
+
     /// The action's name, as the wire, the history and the logs give it.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -142,18 +150,48 @@ pub enum Verdict {
 pub struct Versions(BTreeMap<DeviceId, Known>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Told")]
 struct Known {
     /// All up to and including this one.
     contiguous: u64,
     /// Those known beyond a gap.
     ahead: BTreeSet<u64>,
     /// How many of the contiguous ones are only taken for known, as their author skipped them.
+    skipped: u64,
+}
+
+/// [`Known`] as a disk or a peer has it, which may say anything.
+#[derive(Deserialize)]
+struct Told {
+    contiguous: u64,
+    ahead: BTreeSet<u64>,
     #[serde(default)]
     skipped: u64,
 }
 
+impl From<Told> for Known {
+    fn from(told: Told) -> Self {
+        let contiguous = told.contiguous.min(NUMBER_MAX);
+        let ahead = told.ahead.into_iter().filter(|number| (contiguous + 1..=NUMBER_MAX).contains(number));
+        let mut known =
+            Self { contiguous, ahead: ahead.take(AHEAD_MAX).collect(), skipped: told.skipped.min(contiguous) };
+        known.close_gap();
+        known
+    }
+}
+
+impl Known {
+    fn close_gap(&mut self) {
+        while self.ahead.remove(&(self.contiguous + 1)) {
+            self.contiguous += 1;
+        }
+    }
+}
+
 /// More than this beyond a gap means that the gap will not be filled: the author skipped numbers.
 const AHEAD_MAX: usize = 1_024;
+/// No author has counted so far: whoever is said to have can still count on.
+const NUMBER_MAX: u64 = 1 << 52;
 
 impl Versions {
     #[must_use]
@@ -176,9 +214,7 @@ impl Versions {
             known.skipped += (first - known.contiguous).saturating_sub(1);
             known.contiguous = first.saturating_sub(1);
         }
-        while known.ahead.remove(&known.contiguous.saturating_add(1)) {
-            known.contiguous += 1;
-        }
+        known.close_gap();
         true
     }
 
@@ -227,7 +263,8 @@ impl Versions {
     /// How many changes are known of all authors together.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.values().map(|known| known.contiguous.saturating_sub(known.skipped) + known.ahead.len() as u64).sum()
+        let count = |known: &Known| known.contiguous.saturating_sub(known.skipped) + known.ahead.len() as u64;
+        self.0.values().map(count).fold(0, u64::saturating_add)
     }
 }
 
@@ -246,6 +283,33 @@ mod tests {
         let third = second.tick(ConvoyTime(40));
         assert!(first < second && second < third);
         assert_eq!(third.tick(ConvoyTime(101)), Hlc { time_us: 101, count: 0 });
+    }
+
+    #[test]
+    fn after_the_highest_count_hybrid_time_still_increases() {
+        let last = Hlc { time_us: 100, count: u32::MAX };
+        assert!(last.tick(ConvoyTime(100)) > last);
+    }
+
+    #[test]
+    fn versions_that_cannot_be_are_read_as_ones_that_can() {
+        let below: Vec<u64> = (1..=1_024).collect();
+        let told = serde_json::json!({
+            "car": {"contiguous": 5_000, "ahead": below, "skipped": 9_000},
+            "far": {"contiguous": u64::MAX, "ahead": [u64::MAX], "skipped": 0},
+            "gap": {"contiguous": 0, "ahead": [1, 2, 4], "skipped": 0},
+        });
+        let mut versions: Versions = serde_json::from_value(told).unwrap();
+        assert!(versions.insert(&id(9_000)) && versions.knows(&id(5_000)) && !versions.knows(&id(5_001)));
+        let far = DeviceId::new("far").unwrap();
+        assert!(versions.insert(&ChangeId { sequence: versions.next(&far), device: far }));
+        assert!(versions.knows(&ChangeId { device: DeviceId::new("gap").unwrap(), sequence: 4 }));
+
+        let many: serde_json::Map<_, _> = (0..5_000)
+            .map(|n| (format!("d{n}"), serde_json::json!({"contiguous": u64::MAX, "ahead": [], "skipped": 0})))
+            .collect();
+        let versions: Versions = serde_json::from_value(many.into()).unwrap();
+        assert_eq!(versions.count(), u64::MAX);
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub const LEAD_MAX_US: i64 = 2_000_000;
 /// No control takes effect further from now than the longest lead and what a member's clock may be off.
 pub const CONTROL_AHEAD_MAX_US: i64 = LEAD_MAX_US + 1_000_000;
 
+/// No change is dated further ahead of now. Own times of cars that were alone differ by as long as they were on, and who
+/// meets them must not be deaf to them: only what nobody can have lived is refused.
+pub const DATE_AHEAD_MAX_US: i64 = 100 * 365 * 24 * 3_600 * 1_000_000;
+
 /// The agreed state. It is its own snapshot: what an authority sends to a newcomer, and what is kept on disk.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -65,6 +69,19 @@ impl Snapshot {
         self.deeds = Deeds::since(controller.clone(), stamp.clone());
         self.controller = controller;
         self.controlled = stamp;
+    }
+
+    /// Drops what is dated beyond all bounds, as a damaged disk or another member may have it: whatever is done after
+    /// it would be, too, and so be refused by everyone.
+    pub fn cleanse(&mut self, now: ConvoyTime) {
+        let latest = Hlc { time_us: (now + DATE_AHEAD_MAX_US).0, count: u32::MAX };
+        self.timeline.withdraw(|stamp| stamp.hlc > latest);
+        self.playlist.cleanse(latest);
+        self.controlled.take_if(|stamp| stamp.hlc > latest);
+        if self.deeds.cleanse(latest) && !self.deeds.is_empty() {
+            let led = self.deeds.led_at(None);
+            (self.controller, self.controlled) = (led.leader.cloned(), led.since.cloned());
+        }
     }
 
     /// The latest hybrid time of what was done to control and playback.

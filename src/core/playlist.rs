@@ -1,6 +1,6 @@
 //! The playlist: entries that all survive concurrent edits, in an order that all members agree on.
 
-use super::changes::Stamp;
+use super::changes::{Hlc, Stamp};
 use super::id::{EntryId, TrackId};
 use super::order::OrderKey;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -307,6 +307,19 @@ impl Playlist {
             self.order.iter().filter(|(_, id)| Some(id) != moving).map(|(key, _)| key).take(index + 1).collect();
         let before = index.checked_sub(1).and_then(|i| keys.get(i)).copied();
         OrderKey::between(before, keys.get(index).copied())
+    }
+
+    /// Takes what was moved later than `latest` for moved then.
+    pub(super) fn cleanse(&mut self, latest: Hlc) {
+        let is_late = |slot: &Slot| slot.order.as_ref().is_some_and(|(stamp, _)| stamp.hlc > latest);
+        if !self.slots.values().any(is_late) {
+            return;
+        }
+        let mut slots = std::mem::take(&mut self.slots);
+        for (stamp, _) in slots.values_mut().filter_map(|slot| slot.order.as_mut()) {
+            stamp.hlc = stamp.hlc.min(latest);
+        }
+        *self = Self::from(Slots { slots });
     }
 
     fn key(&self, id: &EntryId) -> Option<(OrderKey, EntryId)> {

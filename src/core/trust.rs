@@ -1,6 +1,6 @@
 //! Who may do what: only the controller's playback changes count, anyone may edit the playlist.
 
-use super::changes::{Action, Stamp};
+use super::changes::{Action, Hlc, Stamp};
 use super::id::DeviceId;
 use super::timeline::{Anchor, Stamped};
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,17 @@ impl Deeds {
     /// The time of the last deed.
     pub(super) fn latest(&self) -> Option<&Stamp> {
         self.kept.last().map(|(stamp, _)| stamp)
+    }
+
+    /// Drops what is dated later than `latest` and brings the rest in order. Whether there was anything to drop.
+    pub(super) fn cleanse(&mut self, latest: Hlc) -> bool {
+        let before = self.kept.len();
+        self.kept.retain(|(stamp, _)| stamp.hlc <= latest);
+        self.kept.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let surplus = self.kept.len().saturating_sub(DEEDS_MAX);
+        self.kept.drain(..surplus);
+        self.since.take_if(|since| since.hlc > latest);
+        self.kept.len() < before
     }
 
     /// Whether everything that was ever done is kept.

@@ -24,7 +24,7 @@ pub(super) struct Disk {
 }
 
 /// Changes of late that a start is given.
-const RECENT_MAX: usize = 4_096;
+const RECENT_MAX: usize = 24_576;
 
 impl Disk {
     pub(super) fn store(&mut self, change: Change) {

@@ -5,10 +5,9 @@ use crate::core::id::EntryId;
 use crate::core::request::HistoryEntry;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// Changes of late that are handed to the core at a start.
-const RECENT_MAX: u32 = 512;
-/// Settled changes that are kept, the newest; unsettled ones are kept whatever their number.
-pub(super) const HISTORY_MAX: i64 = 20_000;
+/// Settled changes that are kept, the newest; unsettled ones are kept whatever their number. As many as the core keeps
+/// for a server that is out of reach: at a start it is handed all of them that count.
+pub(super) const HISTORY_MAX: i64 = 24_576;
 
 /// Version 1. `entry` names the playlist entry, so that a removal can be shown with its title.
 pub(super) const TABLE: &str = "
@@ -92,7 +91,7 @@ pub(super) fn tail(db: &Connection) -> rusqlite::Result<Vec<Change>> {
 
 /// The changes of late that count, in the order they came.
 pub(super) fn recent(db: &Connection) -> rusqlite::Result<Vec<Change>> {
-    let newest = format!("SELECT row, body FROM changes WHERE state = 'applied' ORDER BY row DESC LIMIT {RECENT_MAX}");
+    let newest = format!("SELECT row, body FROM changes WHERE state = 'applied' ORDER BY row DESC LIMIT {HISTORY_MAX}");
     bodies(db, &format!("SELECT body FROM ({newest}) ORDER BY row"))
 }
 

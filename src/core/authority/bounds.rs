@@ -2,16 +2,12 @@
 
 use crate::core::changes::{Action, Change};
 use crate::core::clock::ConvoyTime;
-use crate::core::convoy::{CONTROL_AHEAD_MAX_US, Snapshot};
+use crate::core::convoy::{CONTROL_AHEAD_MAX_US, DATE_AHEAD_MAX_US, Snapshot};
+use crate::core::election::Term;
 use crate::core::playlist::{DURATION_MAX_US, Track};
 
-/// How far ahead of the convoy a member's clock may be: so far that only nonsense is refused, as hybrid time heals the
-/// rest.
-const AHEAD_MAX_US: i64 = 24 * 3_600 * 1_000_000;
 /// No position is beyond the longest track.
 const POSITION_MAX_US: i64 = DURATION_MAX_US;
-/// Authority does not pass this often between two meetings.
-const TERM_AHEAD_MAX: u64 = 1_000_000;
 /// Numbers that JavaScript holds exactly.
 const SEQUENCE_MAX: u64 = 1 << 53;
 /// Longest title, artist, album or address, in bytes.
@@ -24,15 +20,14 @@ pub(super) const AUTHORS_MAX: usize = 4_096;
 /// # Errors
 /// What is wrong with it, in words for its author.
 pub(in crate::core) fn check(change: &Change, snapshot: &Snapshot, now: ConvoyTime) -> Result<(), String> {
-    let latest = now + AHEAD_MAX_US;
     if change.id.sequence == 0 || change.id.sequence > SEQUENCE_MAX {
         return Err(format!("a change's sequence number counts from 1 to {SEQUENCE_MAX}"));
     }
-    if change.hlc.time_us > latest.0 {
-        return Err("the change is dated more than a day ahead of the convoy's time; probe the clock first".into());
+    if change.hlc.time_us > (now + DATE_AHEAD_MAX_US).0 {
+        return Err("the change is dated a century ahead of the convoy's time; probe the clock first".into());
     }
-    if change.term.0 > snapshot.term.0.saturating_add(TERM_AHEAD_MAX) {
-        return Err(format!("term {} cannot be: the convoy is at {}", change.term.0, snapshot.term.0));
+    if change.term > Term::MAX {
+        return Err(format!("term {} cannot be: the highest is {}", change.term.0, Term::MAX.0));
     }
     if !snapshot.versions.knows_author(&change.id.device) && snapshot.versions.authors() >= AUTHORS_MAX {
         return Err(format!(

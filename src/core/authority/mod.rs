@@ -101,7 +101,8 @@ impl Authority {
     #[must_use]
     pub fn new(convoy: ConvoyId, kept: Option<Kept>, boot: Option<&str>, now: MonoTime) -> Self {
         let clock = AuthorityClock::new(kept.as_ref().map(|k| &k.clock), boot, now);
-        let (snapshot, members) = kept.map(|k| (k.snapshot, k.members)).unwrap_or_default();
+        let (mut snapshot, members) = kept.map(|k| (k.snapshot, k.members)).unwrap_or_default();
+        snapshot.cleanse(clock.convoy(now));
         let hlc = Hlc { time_us: clock.convoy(now).0, count: 0 }.merge(snapshot.latest());
         let roster = Roster::remembering(members);
         Self { convoy, snapshot, clock, hlc, roster, phones: Phones::default(), outputs: VecDeque::new() }

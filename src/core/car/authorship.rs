@@ -2,8 +2,8 @@
 
 use super::own::{Open, Own, Pending, REPLY_US};
 use super::{Car, Link, TimeBase};
-use crate::core::changes::{Action, Change, ChangeId, Verdict};
-use crate::core::clock::MonoTime;
+use crate::core::changes::{Action, Change, ChangeId, Hlc, Verdict};
+use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::convoy::{LEAD_MAX_US, LEAD_MIN_US};
 use crate::core::io::{Dialect, Notice, Output, RequestId, ServerCommand};
 use crate::core::request::{Done, Reach, Refusal};
@@ -82,8 +82,30 @@ impl Car {
         let verdict = self.apply(&change, now);
         match verdict {
             Verdict::Applied | Verdict::Duplicate => self.after_own(&change, now),
-            other => self.settle(id, other),
+            Verdict::Superseded { .. } => {
+                // It is known here from now on, and so has to be everywhere.
+                self.publish(&change);
+                self.settle(id, verdict);
+            }
+            Verdict::Refused { .. } => self.settle(id, verdict),
         }
+    }
+
+    /// The time by which this car dated was its own, and may be days ahead of the convoy's: nobody's changes are to come
+    /// after that. The edits that no authority has are made anew at `now`; those on disk are as good, should they be
+    /// needed.
+    pub(super) fn date_anew(&mut self, now: ConvoyTime) {
+        self.hlc = Hlc::default();
+        let is_edit = |pending: &&mut Pending| pending.change.action.is_edit();
+        for Pending { change, .. } in self.own.pending.values_mut().filter(is_edit) {
+            self.hlc = self.hlc.tick(now);
+            change.hlc = self.hlc;
+            if let Some(convoy) = &self.convoy {
+                self.me.key.sign_change(change, convoy);
+            }
+        }
+        let anew: Vec<Change> = self.own.stored_changes();
+        self.replace_logged(anew);
     }
 
     fn after_own(&mut self, change: &Change, now: MonoTime) {

@@ -1,13 +1,36 @@
 //! What a car keeps for its next start, and when it has it written.
 
-use super::Car;
-use crate::core::clock::MonoTime;
+use super::{Car, Start};
+use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::convoy::DATE_AHEAD_MAX_US;
 use crate::core::io::Output;
+use std::ops::RangeInclusive;
 
 /// State is kept so long after it changed, at the latest,
 const REMEMBER_SOON_US: i64 = 1_000_000;
 /// and so often while music plays, so that it resumes near where it was.
 const REMEMBER_PLAYING_US: i64 = 15_000_000;
+
+/// Convoy times that can be.
+const TIMES: RangeInclusive<i64> = 0..=1 << 52;
+/// The error of a crystal, at its very worst.
+const RATE_MAX: f64 = 0.01;
+
+/// What a disk holds, without what cannot be: it would be told to others, and be kept again.
+pub(super) fn cleansed(mut start: Start) -> Start {
+    let mut at = ConvoyTime(0);
+    if let Some(saved) = &mut start.saved {
+        saved.at = Some(saved.at).filter(|at| TIMES.contains(&at.0)).unwrap_or(at);
+        saved.clock.take_if(|map| !TIMES.contains(&map.convoy0.0) || map.rate.abs() > RATE_MAX || map.rate.is_nan());
+        at = saved.at;
+        saved.snapshot.cleanse(at);
+    }
+    let latest = at + DATE_AHEAD_MAX_US;
+    for changes in [&mut start.tail, &mut start.pending, &mut start.recent] {
+        changes.retain(|change| change.hlc.time_us <= latest.0);
+    }
+    start
+}
 
 impl Car {
     pub(super) fn remember_timeout(&self) -> Option<MonoTime> {

@@ -147,7 +147,8 @@ const DUCK_GAIN: f64 = 0.178;
 impl Car {
     #[must_use]
     pub fn new(start: Start, now: MonoTime) -> Self {
-        let Start { identity, convoy, has_server, saved, mesh, tail, pending, recent, sequence, same_boot } = start;
+        let Start { identity, convoy, has_server, saved, mesh, tail, pending, recent, sequence, same_boot } =
+            memory::cleansed(start);
         let volume = saved.as_ref().map_or(0.8, |saved| saved.volume);
         let sequence = saved.as_ref().map_or(0, |saved| saved.sequence).max(sequence);
         let attempt = saved.as_ref().map_or(0, |saved| saved.attempt + ATTEMPTS_UNKEPT);

@@ -2,8 +2,8 @@
 
 use super::{Car, Link, Obeys, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, ChangeId, Verdict};
-use crate::core::clock::{Estimate, MonoTime, Probe, SlewedClock};
-use crate::core::convoy::{CONTROL_AHEAD_MAX_US, Snapshot};
+use crate::core::clock::{ConvoyTime, Estimate, MonoTime, Probe, SlewedClock};
+use crate::core::convoy::{CONTROL_AHEAD_MAX_US, DATE_AHEAD_MAX_US, Snapshot};
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
 use crate::core::request::Refusal;
 use crate::core::timeline::Anchor;
@@ -127,8 +127,13 @@ impl Car {
     }
 
     /// The authority's state becomes ours; what was done here since counts on top of it.
-    pub(super) fn take_over(&mut self, snapshot: Snapshot, now: MonoTime) {
+    pub(super) fn take_over(&mut self, mut snapshot: Snapshot, now: MonoTime) {
         let (before, digest) = (self.anchor_now(now), self.digest());
+        snapshot.cleanse(self.convoy_now(now));
+        if self.base == TimeBase::Own {
+            // The convoy's time is not known yet; but what it had last.
+            self.date_anew(ConvoyTime(snapshot.latest().time_us));
+        }
         let term = self.state.term.max(snapshot.term);
         self.state = Snapshot { term, ..snapshot };
         self.forget_digest();
@@ -145,7 +150,10 @@ impl Car {
     }
 
     fn handle_change(&mut self, change: &Change, now: MonoTime) {
-        self.hlc = self.hlc.merge(change.hlc);
+        let is_nonsense = self.is_nonsense(change, now);
+        if !is_nonsense {
+            self.hlc = self.hlc.merge(change.hlc);
+        }
         if change.id.device == *self.me.device() {
             if !self.state.versions.knows(&change.id) {
                 // Another authority refused it, and this one did not.
@@ -154,8 +162,8 @@ impl Car {
             self.handle_acked(&change.id, &Verdict::Applied, now);
             return;
         }
-        let verdict = if self.is_nonsense(change, now) {
-            Verdict::Refused { reason: "it would take effect too far from now".into() }
+        let verdict = if is_nonsense {
+            Verdict::Refused { reason: "it is dated, or would take effect, too far from now".into() }
         } else {
             self.apply(change, now)
         };
@@ -169,10 +177,13 @@ impl Car {
         }
     }
 
-    /// Whether a control would take effect when nobody can have meant it.
+    /// Whether a change is dated when nobody can have made it, or a control would take effect when nobody can have meant
+    /// it.
     fn is_nonsense(&self, change: &Change, now: MonoTime) -> bool {
-        let latest = self.convoy_now(now) + CONTROL_AHEAD_MAX_US;
-        self.base == TimeBase::Convoy && change.action.anchor().is_some_and(|anchor| anchor.at > latest)
+        let convoy_now = self.convoy_now(now);
+        let latest = convoy_now + CONTROL_AHEAD_MAX_US;
+        change.hlc.time_us > (convoy_now + DATE_AHEAD_MAX_US).0
+            || (self.base == TimeBase::Convoy && change.action.anchor().is_some_and(|anchor| anchor.at > latest))
     }
 
     fn handle_acked(&mut self, id: &ChangeId, verdict: &Verdict, now: MonoTime) {

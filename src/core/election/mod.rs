@@ -13,14 +13,24 @@ use std::collections::BTreeSet;
 
 /// Counts the passings of authority; of two authorities that meet, the one of the higher term leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "u64")]
 pub struct Term(pub u64);
 
 impl Term {
-    /// The one after.
+    /// JavaScript holds it exactly. No convoy comes this far; whoever says that it has is taken at this word, and authority
+    /// passes on, by the other fields of a claim.
+    pub const MAX: Self = Self(1 << 53);
+
+    /// The one after, if there is one.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+        Self(self.0.saturating_add(1)).min(Self::MAX)
+    }
+}
+
+impl From<u64> for Term {
+    fn from(number: u64) -> Self {
+        Self(number).min(Self::MAX)
     }
 }
 

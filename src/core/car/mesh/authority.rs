@@ -170,8 +170,8 @@ impl Car {
         }
         if self.mesh.obeys != Obeys::Myself {
             self.mesh.leading.has_led = false;
-            let term = self.highest_term();
-            self.state.term = self.state.term.max(term);
+            let obeyed = self.mesh.upstream().and_then(|peer| self.mesh.live_with(peer));
+            self.state.term = self.state.term.max(obeyed.and_then(Live::term).unwrap_or_default());
         }
     }
 
@@ -229,11 +229,7 @@ impl Car {
     }
 
     fn highest_term(&self) -> Term {
-        let terms = self.mesh.live().filter_map(|(_, live)| live.beat.as_ref()).map(|beat| match &beat.route.source {
-            Source::Server { term } => *term,
-            Source::Member(claim) => claim.term,
-        });
-        terms.max().unwrap_or_default()
+        self.mesh.live().filter_map(|(_, live)| live.term()).max().unwrap_or_default()
     }
 
     /// What neighbours are told of the authority.
@@ -293,6 +289,14 @@ impl Car {
 }
 
 impl Live {
+    /// The term of the authority that this neighbour tells of.
+    fn term(&self) -> Option<Term> {
+        Some(match &self.beat.as_ref()?.route.source {
+            Source::Server { term } => *term,
+            Source::Member(claim) => claim.term,
+        })
+    }
+
     /// When the authority that this neighbour tells of is to be taken for gone, if it does not count on.
     fn source_dies(&self) -> Option<MonoTime> {
         let links = self.beat.as_ref()?.route.path.len().saturating_sub(1) as i64;

@@ -206,7 +206,7 @@ impl Car {
         let live = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH);
         let Some(estimate) = live.and_then(Live::convoy_time) else { return };
         if self.is_of_another_time(&estimate.map, now) {
-            self.leave_own_time();
+            self.leave_own_time(estimate.map.convoy(now));
         }
         self.follow_clock(&estimate, now);
     }

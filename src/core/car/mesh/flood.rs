@@ -28,6 +28,13 @@ impl Car {
         self.tell_peers(to, self.told(change, 0));
     }
 
+    /// Own changes have been signed anew.
+    pub(in crate::core::car) fn replace_logged(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            self.mesh.log.replace(change);
+        }
+    }
+
     /// A change as others are told of it.
     pub(super) fn told(&self, change: &Change, hops: usize) -> PeerMessage {
         let track = change.action.anchor().and_then(|anchor| self.track_of(anchor)).map(Box::new);
@@ -41,7 +48,7 @@ impl Car {
             return;
         }
         let is_known = self.state.versions.knows(&change.id);
-        let was_refused = self.mesh.log.get(&change.id).is_some_and(|logged| logged.refused.is_some());
+        let was_refused = self.mesh.log.get(&change.id).is_some_and(|logged| logged.refused().is_some());
         if is_known || (!from_above && was_refused) {
             if !from_above {
                 self.repeat(from, change, hops);
@@ -49,18 +56,25 @@ impl Car {
             return;
         }
         let Some(convoy) = &self.convoy else { return };
-        let bounded = check_bounds(change, &self.state, self.convoy_now(now));
-        if bounded.is_err() || check_change(change, convoy).is_err() {
-            tracing::debug!(change = %change.id, "a change that is not its author's, or out of bounds, is dropped");
+        if check_change(change, convoy).is_err() {
+            tracing::debug!(change = %change.id, "a change that is not its author's is dropped");
             return;
         }
+        if self.is_in_session() && self.mesh.obeys == Obeys::Server && !self.understands(change, now) {
+            return;
+        }
+        let verdict = match check_bounds(change, &self.state, self.convoy_now(now)) {
+            Ok(()) => self.take_in_flooded(change, from, now),
+            Err(reason) => Verdict::Refused { reason },
+        };
+        self.pass_on(from, change, hops, verdict, now);
+    }
+
+    /// A change of someone else, within bounds and new here.
+    fn take_in_flooded(&mut self, change: &Change, from: &DeviceId, now: MonoTime) -> Verdict {
         self.hlc = self.hlc.merge(change.hlc);
-        let told_by_author = self.will_tell_server(from, change);
         if self.is_in_session() {
-            if self.mesh.obeys == Obeys::Server && !self.understands(change, now) {
-                return;
-            }
-            if told_by_author {
+            if self.will_tell_server(from, change) {
                 self.adopt_name(change, now);
             } else {
                 self.tell_backend_for(change, now);
@@ -70,25 +84,24 @@ impl Car {
             self.own.count_on_from(change.id.sequence);
         }
         // What comes from the authority's side has been approved there.
-        let verdict = if from_above { self.apply_approved(change, now) } else { self.apply(change, now) };
+        if self.mesh.upstream() == Some(from) { self.apply_approved(change, now) } else { self.apply(change, now) }
+    }
+
+    /// Records what was made of a change here; passes it on, and where this car has the last word, that back.
+    fn pass_on(&mut self, from: &DeviceId, change: &Change, hops: usize, verdict: Verdict, now: MonoTime) {
         self.outputs.push_back(Output::Record { change: Box::new(change.clone()), verdict: verdict.clone() });
-        let due = if told_by_author { now + COURTESY_US } else { now };
+        let due = if self.will_tell_server(from, change) { now + COURTESY_US } else { now };
         let final_word = self.mesh.obeys == Obeys::Myself;
         let refused = match &verdict {
             Verdict::Refused { reason } => Some(reason.clone()),
             _ => None,
         };
         let is_refused = refused.is_some();
-        let from_below = (!from_above).then(|| from.clone());
-        let refused = refused.filter(|_| final_word);
-        if let Some(logged) = self.mesh.log.get_mut(&change.id) {
-            // It was known, and did not count then.
-            (logged.from, logged.refused) = (from_below, refused);
-        } else {
-            let mut logged = Logged::new(change.clone(), from_below, AtServer::Unknown { due });
-            logged.refused = refused;
-            self.mesh.log.note(logged);
-        }
+        let from_below = (self.mesh.upstream() != Some(from)).then(|| from.clone());
+        // Where it is known already, it did not count then.
+        self.mesh.log.note(Logged::new(change.clone(), None, AtServer::Unknown { due }));
+        self.mesh.log.set_from(&change.id, from_below);
+        self.mesh.log.set_refused(&change.id, refused.filter(|_| final_word));
         if final_word {
             self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
         }
@@ -101,19 +114,17 @@ impl Car {
 
     /// A change that is known comes again: who brings it waits for the verdict.
     fn repeat(&mut self, from: &DeviceId, change: &Change, hops: usize) {
-        let logged = self.mesh.log.get_mut(&change.id);
-        let refused = logged.as_ref().and_then(|logged| logged.refused.clone());
+        let logged = self.mesh.log.get(&change.id);
+        let refused = logged.and_then(|logged| logged.refused().cloned());
         let decided = self.mesh.obeys == Obeys::Myself
             || refused.is_some()
-            || logged.as_ref().is_none_or(|logged| logged.server() == AtServer::Known);
+            || logged.is_none_or(|logged| logged.server() == AtServer::Known);
         if decided {
             let verdict = refused.map_or(Verdict::Duplicate, |reason| Verdict::Refused { reason });
             self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
             return;
         }
-        if let Some(logged) = logged {
-            logged.from = Some(from.clone());
-        }
+        self.mesh.log.set_from(&change.id, Some(from.clone()));
         if let Some(upstream) = self.mesh.upstream().cloned() {
             self.tell_peer(&upstream, self.told(change, hops + 1));
         }
@@ -179,11 +190,10 @@ impl Car {
     /// Notes what became of a change, and tells the neighbour that brought it.
     fn note_verdict(&mut self, id: &ChangeId, verdict: &Verdict) {
         let upstream = self.mesh.upstream().cloned();
-        let Some(logged) = self.mesh.log.get_mut(id) else { return };
         if let Verdict::Refused { reason } = verdict {
-            logged.refused = Some(reason.clone());
+            self.mesh.log.set_refused(id, Some(reason.clone()));
         }
-        let back = logged.from.take().filter(|device| Some(device) != upstream.as_ref());
+        let back = self.mesh.log.set_from(id, None).filter(|device| Some(device) != upstream.as_ref());
         if let Some(back) = back {
             self.tell_peer(&back, PeerMessage::Verdict { change: id.clone(), verdict: verdict.clone() });
         }
@@ -191,16 +201,16 @@ impl Car {
 
     /// An own change is void before anyone took it in: nobody is given it.
     pub(in crate::core::car) fn withdraw(&mut self, id: &ChangeId, reason: &str) {
-        let is_known = self.state.versions.knows(id);
-        if let Some(logged) = self.mesh.log.get_mut(id).filter(|_| !is_known) {
-            logged.refused = Some(reason.to_owned());
+        if !self.state.versions.knows(id) {
+            self.mesh.log.set_refused(id, Some(reason.to_owned()));
         }
     }
 
     /// A settled change is refused by another authority; whether that is news.
     pub(in crate::core::car) fn note_overruled(&mut self, id: &ChangeId, reason: &str) -> bool {
-        let settled = self.mesh.log.get_mut(id).filter(|logged| logged.refused.is_none());
-        settled.map(|logged| logged.refused = Some(reason.to_owned())).is_some()
+        let is_news = self.mesh.log.get(id).is_some_and(|logged| logged.refused().is_none());
+        self.mesh.log.set_refused(id, Some(reason.to_owned()));
+        is_news
     }
 
     /// A change of late, whatever became of it.

@@ -1,12 +1,16 @@
-//! The changes of late, of whomever, in the order in which they came: what a member that lacks them is given.
+//! The changes of late, of whomever, in the order in which they came: what a member that lacks them is given, and the
+//! server.
 
 use crate::core::changes::{Change, ChangeId};
 use crate::core::clock::MonoTime;
 use crate::core::id::DeviceId;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Changes that are kept; who lacks older ones gets the whole state.
-const LOG_MAX: usize = 4_096;
+/// Changes that are kept though the server has them; who lacks older ones gets the whole state.
+const KNOWN_MAX: usize = 4_096;
+/// Changes that are kept in all. What the server lacks has to be here: room for a full playlist and what was done with
+/// it, some 20 MB at most, as each is about as long as what it says of a track.
+const LOG_MAX: usize = 24_576;
 
 /// How it stands with a change and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +30,9 @@ pub(super) enum AtServer {
 pub(super) struct Logged {
     pub(super) change: Change,
     /// The neighbour that brought it, and waits for the verdict.
-    pub(super) from: Option<DeviceId>,
+    from: Option<DeviceId>,
     /// Why an authority refused it.
-    pub(super) refused: Option<String>,
+    refused: Option<String>,
     server: AtServer,
     /// Which it was of all that came.
     number: u64,
@@ -42,20 +46,52 @@ impl Logged {
     pub(super) fn server(&self) -> AtServer {
         self.server
     }
+
+    pub(super) fn refused(&self) -> Option<&String> {
+        self.refused.as_ref()
+    }
+}
+
+/// Changes by the number of their coming, as it stands with each and the server; there may be thousands, and most are of
+/// no concern.
+#[derive(Debug, Default)]
+struct Places {
+    /// To be given to the server, not before then.
+    later: BTreeSet<(MonoTime, u64)>,
+    /// To be given now.
+    ready: BTreeSet<u64>,
+    sent: BTreeSet<u64>,
+    known: BTreeSet<u64>,
+}
+
+impl Places {
+    fn put(&mut self, logged: &Logged) {
+        match logged.server {
+            AtServer::Unknown { due } if logged.refused.is_none() => drop(self.later.insert((due, logged.number))),
+            AtServer::Sent => drop(self.sent.insert(logged.number)),
+            AtServer::Known => drop(self.known.insert(logged.number)),
+            AtServer::Unknown { .. } | AtServer::Queued => {}
+        }
+    }
+
+    fn take(&mut self, logged: &Logged) {
+        if let AtServer::Unknown { due } = logged.server {
+            self.later.remove(&(due, logged.number));
+        }
+        for place in [&mut self.ready, &mut self.sent, &mut self.known] {
+            place.remove(&logged.number);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    order: VecDeque<ChangeId>,
+    /// In the order in which they came.
+    order: BTreeMap<u64, ChangeId>,
     entries: BTreeMap<ChangeId, Logged>,
     /// How many have come so far.
     count: u64,
-    /// What the server is to be given or was given and has not answered for, by when it came: there may be thousands
-    /// that are of no concern to it.
-    open: BTreeMap<u64, ChangeId>,
-    /// Of those, what it is to be given, by when that is due; and how many were given. Both are asked for all the time.
-    due: BTreeSet<(MonoTime, u64)>,
-    sent: usize,
+    places: Places,
 }
 
 impl Log {
@@ -65,58 +101,68 @@ impl Log {
         if self.entries.contains_key(&id) {
             return;
         }
-        if self.order.len() >= LOG_MAX
-            && let Some(oldest) = self.order.pop_front()
-            && let Some(oldest) = self.entries.remove(&oldest)
-        {
-            self.unlist(oldest.number, oldest.server);
-        }
         self.count += 1;
-        self.list(self.count, logged.server, &id);
-        self.order.push_back(id.clone());
-        self.entries.insert(id, Logged { number: self.count, ..logged });
+        let logged = Logged { number: self.count, ..logged };
+        self.places.put(&logged);
+        self.order.insert(self.count, id.clone());
+        self.entries.insert(id, logged);
+        self.forget_oldest();
     }
 
-    fn list(&mut self, number: u64, server: AtServer, id: &ChangeId) {
-        match server {
-            AtServer::Unknown { due } => drop(self.due.insert((due, number))),
-            AtServer::Sent => self.sent += 1,
-            AtServer::Queued | AtServer::Known => return,
+    /// Makes room: first of what the server has.
+    fn forget_oldest(&mut self) {
+        while self.places.known.len() > KNOWN_MAX || self.order.len() > LOG_MAX {
+            let oldest = self.places.known.first().or_else(|| self.order.keys().next()).copied();
+            let Some(logged) =
+                oldest.and_then(|number| self.order.remove(&number)).and_then(|id| self.entries.remove(&id))
+            else {
+                return;
+            };
+            self.places.take(&logged);
         }
-        self.open.insert(number, id.clone());
     }
 
-    fn unlist(&mut self, number: u64, server: AtServer) {
-        self.open.remove(&number);
-        match server {
-            AtServer::Unknown { due } => drop(self.due.remove(&(due, number))),
-            AtServer::Sent => self.sent -= 1,
-            AtServer::Queued | AtServer::Known => {}
-        }
+    fn revise<T>(&mut self, id: &ChangeId, change: impl FnOnce(&mut Logged) -> T) -> Option<T> {
+        let logged = self.entries.get_mut(id)?;
+        self.places.take(logged);
+        let answer = change(logged);
+        self.places.put(logged);
+        Some(answer)
     }
 
     /// Says how it stands with a change and the server; and that it was not refused, where the server has it.
     pub(super) fn set_server(&mut self, id: &ChangeId, server: AtServer) {
-        let Some(logged) = self.entries.get_mut(id) else { return };
-        let (number, before) = (logged.number, std::mem::replace(&mut logged.server, server));
-        if server == AtServer::Known {
-            logged.refused = None;
+        self.revise(id, |logged| {
+            logged.server = server;
+            logged.refused.take_if(|_| server == AtServer::Known);
+        });
+        self.forget_oldest();
+    }
+
+    /// Says why a change was refused, or that it was not.
+    pub(super) fn set_refused(&mut self, id: &ChangeId, refused: Option<String>) {
+        self.revise(id, |logged| logged.refused = refused);
+    }
+
+    /// Says who waits for the verdict; returns who did.
+    pub(super) fn set_from(&mut self, id: &ChangeId, from: Option<DeviceId>) -> Option<DeviceId> {
+        self.entries.get_mut(id).and_then(|logged| std::mem::replace(&mut logged.from, from))
+    }
+
+    /// Puts a change in the place of one of the same id.
+    pub(super) fn replace(&mut self, change: Change) {
+        if let Some(logged) = self.entries.get_mut(&change.id) {
+            logged.change = change;
         }
-        self.unlist(number, before);
-        self.list(number, server, id);
     }
 
     pub(super) fn get(&self, id: &ChangeId) -> Option<&Logged> {
         self.entries.get(id)
     }
 
-    pub(super) fn get_mut(&mut self, id: &ChangeId) -> Option<&mut Logged> {
-        self.entries.get_mut(id)
-    }
-
     /// In the order in which they came.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Logged> {
-        self.order.iter().filter_map(|id| self.entries.get(id))
+        self.order.values().filter_map(|id| self.entries.get(id))
     }
 
     /// What can be given to others: it is signed, and nobody refused it.
@@ -127,8 +173,8 @@ impl Log {
 
     pub(super) fn retain(&mut self, keep: impl Fn(&Logged) -> bool) {
         self.entries.retain(|_, logged| keep(logged));
-        self.order.retain(|id| self.entries.contains_key(id));
-        self.list_anew();
+        self.order.retain(|_, id| self.entries.contains_key(id));
+        self.place_all();
     }
 
     /// Sets anew what the server knows.
@@ -136,51 +182,107 @@ impl Log {
         for logged in self.entries.values_mut() {
             logged.server = at_server(logged);
         }
-        self.list_anew();
+        self.place_all();
+        self.forget_oldest();
     }
 
-    fn list_anew(&mut self) {
-        (self.open, self.due, self.sent) = (BTreeMap::new(), BTreeSet::new(), 0);
-        let all: Vec<_> = self.entries.iter().map(|(id, logged)| (logged.number, logged.server, id.clone())).collect();
-        for (number, server, id) in all {
-            self.list(number, server, &id);
-        }
+    fn place_all(&mut self) {
+        self.places = Places::default();
+        self.entries.values().for_each(|logged| self.places.put(logged));
     }
 
     /// How many are on their way to the server.
     pub(super) fn in_flight(&self) -> usize {
-        self.sent
+        self.places.sent.len()
     }
 
     /// When the next is to be given to the server.
     pub(super) fn server_due(&self) -> Option<MonoTime> {
-        let is_good = |number: &u64| {
-            let logged = self.open.get(number).and_then(|id| self.entries.get(id));
-            logged.is_some_and(|logged| logged.refused.is_none())
-        };
-        self.due.iter().find(|(_, number)| is_good(number)).map(|(due, _)| *due)
+        let ready = self.places.ready.first().map(|_| MonoTime(i64::MIN));
+        ready.or_else(|| self.places.later.first().map(|(due, _)| *due))
     }
 
     /// Takes out what is to be given to the server now, at most `room` and while it `may` go out, as it came.
     pub(super) fn give(&mut self, room: usize, now: MonoTime, mut may: impl FnMut() -> bool) -> Vec<Change> {
-        let mut given = Vec::new();
-        for (number, id) in &self.open {
-            if given.len() >= room {
+        let Places { later, ready, .. } = &mut self.places;
+        while let Some((due, number)) = later.pop_first() {
+            if due > now {
+                later.insert((due, number));
                 break;
             }
-            let Some(logged) = self.entries.get_mut(id).filter(|logged| logged.refused.is_none()) else { continue };
-            if let AtServer::Unknown { due } = logged.server
-                && now >= due
-            {
-                if !may() {
-                    break;
-                }
-                logged.server = AtServer::Sent;
-                self.due.remove(&(due, *number));
-                self.sent += 1;
-                given.push(logged.change.clone());
-            }
+            ready.insert(number);
+        }
+        let mut given = Vec::new();
+        while given.len() < room
+            && let Some(id) = self.places.ready.first().and_then(|number| self.order.get(number)).cloned()
+            && may()
+        {
+            given.extend(self.entries.get(&id).map(|logged| logged.change.clone()));
+            self.set_server(&id, AtServer::Sent);
         }
         given
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::changes::{Action, Hlc};
+    use crate::core::election::Term;
+
+    fn change(sequence: u64) -> Change {
+        Change {
+            id: ChangeId { device: DeviceId::new("car").unwrap(), sequence },
+            hlc: Hlc::default(),
+            term: Term(0),
+            user: None,
+            action: Action::TakeControl,
+            signature: None,
+        }
+    }
+
+    fn numbers(changes: &[Change]) -> Vec<u64> {
+        changes.iter().map(|change| change.id.sequence).collect()
+    }
+
+    #[test]
+    fn what_the_server_lacks_stays_however_much_comes_that_it_has() {
+        let mut log = Log::default();
+        for n in 1..=6_000 {
+            log.note(Logged::new(change(n), None, AtServer::Unknown { due: MonoTime(0) }));
+        }
+        for n in 6_001..=20_000 {
+            log.note(Logged::new(change(n), None, AtServer::Known));
+        }
+        assert_eq!(log.iter().count(), 6_000 + KNOWN_MAX);
+        let given = log.give(10_000, MonoTime(0), || true);
+        assert_eq!(numbers(&given), (1..=6_000).collect::<Vec<_>>());
+        assert_eq!((log.in_flight(), log.server_due()), (6_000, None));
+        log.revise_server(|_| AtServer::Known);
+        assert_eq!((log.iter().count(), log.in_flight()), (KNOWN_MAX, 0));
+    }
+
+    #[test]
+    fn what_nobody_ever_takes_has_an_end() {
+        let mut log = Log::default();
+        for n in 1..=LOG_MAX as u64 + 5 {
+            log.note(Logged::new(change(n), None, AtServer::Unknown { due: MonoTime(0) }));
+        }
+        assert_eq!((log.iter().count(), log.iter().next().unwrap().change.id.sequence), (LOG_MAX, 6));
+    }
+
+    #[test]
+    fn the_server_is_given_what_is_due_in_the_order_in_which_it_came_and_nothing_that_was_refused() {
+        let mut log = Log::default();
+        for (n, due) in [(1, 9), (2, 3), (3, 1), (4, 2)] {
+            log.note(Logged::new(change(n), None, AtServer::Unknown { due: MonoTime(due) }));
+        }
+        log.set_refused(&change(3).id, Some("no".into()));
+        assert_eq!(log.server_due(), Some(MonoTime(2)));
+        assert_eq!(numbers(&log.give(1, MonoTime(5), || true)), [2]);
+        assert_eq!(numbers(&log.give(9, MonoTime(5), || true)), [4]);
+        assert_eq!(log.server_due(), Some(MonoTime(9)));
+        log.set_refused(&change(3).id, None);
+        assert_eq!(numbers(&log.give(9, MonoTime(9), || true)), [1, 3]);
     }
 }

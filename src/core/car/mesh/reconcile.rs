@@ -3,8 +3,8 @@
 
 use super::Obeys;
 use crate::core::car::{Car, TimeBase};
-use crate::core::changes::{Action, Change, ChangeId, Hlc, Verdict, Versions};
-use crate::core::clock::MonoTime;
+use crate::core::changes::{Change, ChangeId, Hlc, Verdict, Versions};
+use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::convoy::Snapshot;
 use crate::core::id::DeviceId;
 use crate::core::mesh::PeerMessage;
@@ -77,7 +77,8 @@ impl Car {
 
     /// When own changes that wait for a verdict go to the authority again.
     fn repeat_due(&self) -> Option<MonoTime> {
-        let waiting = self.mesh.upstream().is_some() && self.own.count() > 0;
+        // Not before it is known whether the dates of it mean anything there.
+        let waiting = self.own.count() > 0 && self.mesh.upstream().is_some() && self.sync_partner().is_some();
         waiting.then(|| self.mesh.sync.repeated.map_or(MonoTime(i64::MIN), |at| at + AGAIN_US))
     }
 
@@ -136,7 +137,7 @@ impl Car {
         let mut want = Vec::new();
         let mut refused_any = false;
         for id in extra {
-            match self.mesh.log.get(&id).and_then(|logged| logged.refused.clone()) {
+            match self.mesh.log.get(&id).and_then(|logged| logged.refused().cloned()) {
                 Some(reason) => {
                     refused_any = true;
                     self.tell_peer(from, PeerMessage::Verdict { change: id, verdict: Verdict::Refused { reason } });
@@ -193,7 +194,7 @@ impl Car {
             .mesh
             .log
             .iter()
-            .filter(|logged| logged.refused.is_none() && !self.state.versions.knows(&logged.change.id))
+            .filter(|logged| logged.refused().is_none() && !self.state.versions.knows(&logged.change.id))
             .map(|logged| logged.change.clone())
             .collect();
         for change in lacking {
@@ -206,10 +207,8 @@ impl Car {
 
     /// On top of a list that a server without a memory for changes gave: the edits of all since it was lost. Which.
     pub(in crate::core::car) fn replay_edits_since(&mut self, lost: Hlc, is_in_list: bool) -> Vec<ChangeId> {
-        let is_edit =
-            |action: &Action| matches!(action, Action::Add { .. } | Action::Remove { .. } | Action::Move { .. });
-        let is_late = |change: &Change| change.hlc > lost && is_edit(&change.action);
-        let good = self.mesh.log.iter().filter(|logged| logged.refused.is_none() && is_late(&logged.change));
+        let is_late = |change: &Change| change.hlc > lost && change.action.is_edit();
+        let good = self.mesh.log.iter().filter(|logged| logged.refused().is_none() && is_late(&logged.change));
         let edits: Vec<Change> = good.map(|logged| logged.change.clone()).collect();
         for change in edits.iter().filter(|_| !is_in_list) {
             let _ = self.state.apply_alone(change);
@@ -217,18 +216,17 @@ impl Car {
         edits.into_iter().map(|change| change.id).collect()
     }
 
-    /// The convoy's time is another than the one kept here: what was played by that one means nothing any more.
-    pub(super) fn leave_own_time(&mut self) {
-        let is_playback = |action: &Action| {
-            action.anchor().is_some() || matches!(action, Action::TakeControl | Action::ReleaseControl)
-        };
+    /// The convoy's time is another than the one kept here: what was played by that one means nothing any more, and what
+    /// else was done is done `now`, by the convoy's time.
+    pub(super) fn leave_own_time(&mut self, now: ConvoyTime) {
         let own = self.own.stored_changes();
-        for change in own.iter().filter(|change| is_playback(&change.action)) {
+        for change in own.iter().filter(|change| !change.action.is_edit()) {
             self.settle(&change.id, Verdict::Superseded { reason: "it was played by another convoy's clock".into() });
         }
-        self.mesh.log.retain(|logged| !is_playback(&logged.change.action));
+        self.mesh.log.retain(|logged| logged.change.action.is_edit());
         self.state.timeline = Timeline::default();
-        (self.state.controller, self.state.controlled) = (None, None);
+        self.state.entrust(None, None);
+        self.date_anew(now);
         self.forget_digest();
         self.mesh.sync.whole = true;
     }

@@ -7,6 +7,7 @@ mod backend_cars;
 mod gone;
 mod joined;
 mod links;
+mod nonsense;
 mod rights;
 mod taken_in;
 
