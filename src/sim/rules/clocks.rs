@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const APART_US: i64 = 2_000;
 /// Where a made-up time was by chance nearly the convoy's, cars are bent to each other: by so much in a second.
 const BENT_US: i64 = 100;
+/// The rate of a clock is known after so long, and no sooner is it known how it bends.
+const RATED_US: Instant = 12 * SECOND;
 /// Convoy time of a car never jumps by more than this in between two looks.
 const JUMP_US: i64 = 2_000;
 /// Who takes another's time over has it within this, before his estimate settles.
@@ -40,8 +42,8 @@ struct Seen {
 pub(super) struct Clocks {
     /// At the last look.
     seen: BTreeMap<Whose, Seen>,
-    /// Since when clocks are apart, and how far they were then.
-    apart: Option<(Instant, i64)>,
+    /// Since when clocks are apart, and how far they were then once all had settled.
+    apart: Option<(Instant, Option<i64>)>,
 }
 
 impl Rules {
@@ -52,11 +54,12 @@ impl Rules {
             self.clocks.apart = None;
             return;
         };
-        let (since, then_us) = *self.clocks.apart.get_or_insert((world.now, apart_us));
-        if late(Some(since), world, 3 * SECOND) {
-            self.clocks.apart = None;
+        let (since, then_us) = *self.clocks.apart.get_or_insert((world.now, None));
+        let patience_us = then_us.map_or(3 * SECOND, |_| RATED_US);
+        if late(Some(since), world, patience_us) {
+            self.clocks.apart = Some((world.now, Some(apart_us)));
             let bent_us = (world.now - since) / SECOND * BENT_US;
-            if apart_us > then_us - bent_us {
+            if apart_us > then_us.map_or(NEAR_US, |then_us| then_us - bent_us) {
                 self.say(world, &format!("clocks are apart: {apart_us} us, {times}"));
             }
         }

@@ -40,8 +40,7 @@ impl World {
         let is_zombie = |car: usize| {
             let Some(node) = self.nodes.get(car) else { return false };
             let by_link = node.ends.iter().any(|(peer, end)| end.up && !self.carries(car, *peer));
-            let by_server = matches!(node.car.as_ref().map(Car::obeys), Some(Choice::Server));
-            by_link || (by_server && node.socket.cut)
+            by_link || (node.socket.cut && node.socket.connection.is_some())
         };
         (0..self.nodes.len()).any(is_zombie)
     }

@@ -130,8 +130,8 @@ impl Car {
         }
     }
 
-    /// Passes a change on: towards the authority unless it comes from there, and to those that reach it through this
-    /// car. One that seems to be refused goes to the authority only.
+    /// Passes a change on over every live link, so that nobody waits for one that is about to be found dead. One that
+    /// seems to be refused goes to the authority only.
     fn forward(&mut self, from: &DeviceId, change: &Change, hops: usize, only_up: bool) {
         if hops >= HOPS_MAX {
             return;
@@ -140,13 +140,9 @@ impl Car {
         let to: Vec<DeviceId> = self
             .mesh
             .live()
-            .filter(|(device, live)| {
-                let is_follower = live.beat.as_ref().is_some_and(|beat| self.is_led_here(device, &beat.route));
-                // Who says that it hears the server may be about to find out that it does not.
-                let below = is_follower || upstream.is_none();
-                *device != from && (Some(*device) == upstream || (below && !only_up))
-            })
-            .map(|(device, _)| device.clone())
+            .map(|(device, _)| device)
+            .filter(|device| *device != from && (!only_up || Some(*device) == upstream))
+            .cloned()
             .collect();
         self.tell_peers(to, self.told(change, hops));
     }

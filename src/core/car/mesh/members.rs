@@ -17,7 +17,7 @@ const LOST_US: i64 = 400_000;
 const PACE_US: i64 = 100_000;
 
 /// A server that has not answered for so long knows no more who is there.
-const MUTE_US: i64 = 2_000_000;
+const MUTE_US: i64 = 1_800_000;
 
 impl Car {
     pub(super) fn tend_members(&mut self, now: MonoTime) {

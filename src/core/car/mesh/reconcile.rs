@@ -200,7 +200,10 @@ impl Car {
         for change in lacking {
             let made_alone = self.base == TimeBase::Own && change.action.anchor().is_some();
             if !made_alone {
-                let _ = self.apply(&change, now);
+                let verdict = self.apply(&change, now);
+                if matches!(verdict, Verdict::Refused { .. }) && change.id.device == *self.me.device() {
+                    self.settle(&change.id, verdict);
+                }
             }
         }
     }
