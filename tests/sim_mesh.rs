@@ -8,7 +8,7 @@ const DRIVES: u64 = 75;
 const REPLAY: &str = "cargo run --no-default-features --features sim --example rehearse";
 
 /// Drives that went wrong once, and what was wrong then.
-const LEARNED_FROM: [(u64, &str); 12] = [
+const LEARNED_FROM: [(u64, &str); 17] = [
     (5, "a leader whose term was behind took control over and over, in vain"),
     (17, "what one authority had refused was not taken from the next, which had not"),
     (39, "the fifth car of a chain obeyed nobody"),
@@ -17,10 +17,15 @@ const LEARNED_FROM: [(u64, &str); 12] = [
     (96, "who was about to return to the server took control from the DJ there"),
     (158, "a state that was passed on waited a second for what it lacked"),
     (178, "an answer overtook the news that left at the same moment, and undid them"),
+    (192, "halves that met compared what they knew only after most of a second"),
+    (386, "who played alone was never told that it did not count"),
     (506, "the server's state, passed over while the mesh counted, was never asked for again"),
     (815, "a change refused in passing was taken for known when its car came to lead"),
     (1_003, "a rate was held together with the slewing in it"),
     (1_260, "a rate that was learned was forgotten after a short meeting"),
+    (10_862, "halves that had moved on to the next of different lists went on with different tracks"),
+    (100_575, "control released and led anew by playing depended on the order in which that was heard of"),
+    (102_586, "a list of members that was lost kept the DJ in reach for ten seconds"),
 ];
 
 fn rehearse(seeds: impl Iterator<Item = (u64, &'static str)>) {

@@ -41,7 +41,9 @@ impl Car {
         }
         let Snapshot { timeline, controller, controlled, versions, .. } = &self.state;
         let mut digest = Digest::new();
-        digest.add(&(timeline.last().map(|last| &last.stamp), controller, controlled, versions));
+        // The entry, too: apart, each half moved on to what was next in its own list.
+        let last = timeline.last().map(|last| (&last.stamp, &last.anchor.entry));
+        digest.add(&(last, controller, controlled, versions));
         let digest = digest.0 ^ self.mesh.digests.list;
         self.mesh.digests.whole = Some(digest);
         digest
