@@ -2,7 +2,7 @@
 
 use crate::daemon::{Daemon, PATIENCE};
 use crate::jamz_server::Server;
-use jamz::api::client::Client;
+use jamz::api::client::{Client, Event, Events};
 use jamz::core::status::{ActiveSync, PeerState, Status};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,19 @@ async fn back(car: &Daemon, since: Instant) -> (Client, Duration) {
     let after = since.elapsed();
     car.until(&client, "in the convoy", is_in).await;
     (client, after)
+}
+
+/// Waits until a notice of this kind comes over the bus.
+async fn hear(events: &mut Events, wanted: &str) {
+    let heard = async {
+        while let Some(event) = events.next().await {
+            if matches!(&event, Event::Notice { kind, .. } if kind == wanted) {
+                return;
+            }
+        }
+        panic!("the bus is gone");
+    };
+    tokio::time::timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("no notice of {wanted}"));
 }
 
 #[tokio::test]
@@ -107,6 +120,7 @@ async fn goes_on_without_the_server(meshes: bool) {
         van.until(&ann, "linked", is_linked).await;
         truck.until(&ben, "linked", is_linked).await;
     }
+    let mut told = ann.subscribe().await.unwrap();
     let before_us = ann.status().await.unwrap().now_playing.position_us;
     server.kill();
     for (car, client) in [(&van, &ann), (&truck, &ben)] {
@@ -114,6 +128,7 @@ async fn goes_on_without_the_server(meshes: bool) {
         let status = car.until(client, "down a tier", |status| status.connection.active_sync == tier).await;
         assert!(status.now_playing.playing && !status.connection.reason.is_empty());
     }
+    hear(&mut told, if meshes { "mesh-mode" } else { "offline-mode" }).await;
     ben.queue_add(&[track], None).await.unwrap();
     if meshes {
         van.until(&ann, "told by the other car", |status| status.queue_length == 2).await;
@@ -124,6 +139,7 @@ async fn goes_on_without_the_server(meshes: bool) {
     assert!(apart.abs() < APART_US_MAX, "{apart} us apart without a server");
     server.restart();
     van.until(&ann, "back, and told", |status| is_in(status) && status.queue_length == 2).await;
+    hear(&mut told, "back-online").await;
     truck.until(&ben, "back", |status| is_in(status) && status.changes.pending == 0).await;
     let apart = apart_us(&ann, &ben).await;
     assert!(apart.abs() < APART_US_MAX, "{apart} us apart");
