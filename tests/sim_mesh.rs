@@ -1,5 +1,5 @@
-//! Hundreds of drives of three to six cars with every kind of fault, in the simulator; none may break a rule. Thousands:
-//! `cargo run --profile demo --no-default-features --features sim --example rehearse -- --seeds 1000`.
+//! Hundreds of drives of three to six cars with every kind of fault, in the simulator; none may break a rule.
+//! Thousands: `cargo run --profile demo --no-default-features --features sim --example rehearse -- --seeds 1000`.
 
 use jamz::sim;
 

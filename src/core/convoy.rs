@@ -16,8 +16,8 @@ pub const LEAD_MAX_US: i64 = 2_000_000;
 /// No control takes effect further from now than the longest lead and what a member's clock may be off.
 pub const CONTROL_AHEAD_MAX_US: i64 = LEAD_MAX_US + 1_000_000;
 
-/// No change is dated further ahead of now. Own times of cars that were alone differ by as long as they were on, and who
-/// meets them must not be deaf to them: only what nobody can have lived is refused.
+/// No change is dated further ahead of now. Own times of cars that were alone differ by as long as they were on, and
+/// who meets them must not be deaf to them: only what nobody can have lived is refused.
 pub const DATE_AHEAD_MAX_US: i64 = 100 * 365 * 24 * 3_600 * 1_000_000;
 
 /// The agreed state. It is its own snapshot: what an authority sends to a newcomer, and what is kept on disk.

@@ -91,9 +91,9 @@ impl Car {
         }
     }
 
-    /// The time by which this car dated was its own, and may be days ahead of the convoy's: nobody's changes are to come
-    /// after that. The edits that no authority has are made anew at `now`; those on disk are as good, should they be
-    /// needed.
+    /// The time by which this car dated was its own, and may be days ahead of the convoy's: nobody's changes are to
+    /// come after that. The edits that no authority has are made anew at `now`; those on disk are as good, should
+    /// they be needed.
     pub(super) fn date_anew(&mut self, now: ConvoyTime) {
         self.hlc = Hlc::default();
         let is_edit = |pending: &&mut Pending| pending.change.action.is_edit();

@@ -177,8 +177,8 @@ impl Car {
         }
     }
 
-    /// Whether a change is dated when nobody can have made it, or a control would take effect when nobody can have meant
-    /// it.
+    /// Whether a change is dated when nobody can have made it, or a control would take effect when nobody can have
+    /// meant it.
     fn is_nonsense(&self, change: &Change, now: MonoTime) -> bool {
         let convoy_now = self.convoy_now(now);
         let latest = convoy_now + CONTROL_AHEAD_MAX_US;

@@ -17,8 +17,8 @@ use std::collections::BTreeSet;
 pub struct Term(pub u64);
 
 impl Term {
-    /// JavaScript holds it exactly. No convoy comes this far; whoever says that it has is taken at this word, and authority
-    /// passes on, by the other fields of a claim.
+    /// JavaScript holds it exactly. No convoy comes this far; whoever says that it has is taken at this word, and
+    /// authority passes on, by the other fields of a claim.
     pub const MAX: Self = Self(1 << 53);
 
     /// The one after, if there is one.

@@ -52,8 +52,8 @@ impl Logged {
     }
 }
 
-/// Changes by the number of their coming, as it stands with each and the server; there may be thousands, and most are of
-/// no concern.
+/// Changes by the number of their coming, as it stands with each and the server; there may be thousands, and most are
+/// of no concern.
 #[derive(Debug, Default)]
 struct Places {
     /// To be given to the server, not before then.

@@ -219,8 +219,8 @@ impl Car {
         edits.into_iter().map(|change| change.id).collect()
     }
 
-    /// The convoy's time is another than the one kept here: what was played by that one means nothing any more, and what
-    /// else was done is done `now`, by the convoy's time.
+    /// The convoy's time is another than the one kept here: what was played by that one means nothing any more, and
+    /// what else was done is done `now`, by the convoy's time.
     pub(super) fn leave_own_time(&mut self, now: ConvoyTime) {
         let own = self.own.stored_changes();
         for change in own.iter().filter(|change| !change.action.is_edit()) {

@@ -116,8 +116,8 @@ impl Car {
         self.outputs.push_back(Output::Mesh(MeshCommand::Signal { from, signal }));
     }
 
-    /// Whether an offer begins a link. Of two that cross, the lower device id's stands; a new one that comes while there
-    /// is a link says that the other side has none.
+    /// Whether an offer begins a link. Of two that cross, the lower device id's stands; a new one that comes while
+    /// there is a link says that the other side has none.
     fn accepts_offer(&mut self, from: &DeviceId, signal: &Signal, now: MonoTime) -> bool {
         let is_lower = from < self.me.device();
         let links = self.mesh.peers.values().filter(|peer| !matches!(peer.link, Link::Down)).count();

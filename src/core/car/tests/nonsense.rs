@@ -176,7 +176,10 @@ fn a_change_out_of_bounds_is_refused_in_words() {
     key(OTHER).sign_change(&mut late, &convoy());
     bench.seen.clear();
     say(&mut bench, PeerMessage::Change { change: Box::new(late), track: None, hops: 0 });
-    let is_refused = |message: &PeerMessage| matches!(message, PeerMessage::Verdict { verdict: Verdict::Refused { reason }, .. } if reason.contains("dated"));
+    let is_refused = |message: &PeerMessage| {
+        let PeerMessage::Verdict { verdict: Verdict::Refused { reason }, .. } = message else { return false };
+        reason.contains("dated")
+    };
     let told = bench
         .seen
         .iter()
