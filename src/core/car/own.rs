@@ -96,6 +96,10 @@ impl Own {
         self.pending.values().filter(|pending| pending.stored).count() as u64
     }
 
+    pub(super) fn has_stored(&self) -> bool {
+        self.pending.values().any(|pending| pending.stored)
+    }
+
     /// The durable ones, in the order they were made.
     pub(super) fn stored_changes(&self) -> Vec<Change> {
         self.pending.values().filter(|pending| pending.stored).map(|pending| pending.change.clone()).collect()

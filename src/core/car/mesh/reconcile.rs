@@ -78,7 +78,7 @@ impl Car {
     /// When own changes that wait for a verdict go to the authority again.
     fn repeat_due(&self) -> Option<MonoTime> {
         // Not before it is known whether the dates of it mean anything there.
-        let waiting = self.own.count() > 0 && self.mesh.upstream().is_some() && self.sync_partner().is_some();
+        let waiting = self.mesh.upstream().is_some() && self.own.has_stored() && self.sync_partner().is_some();
         waiting.then(|| self.mesh.sync.repeated.map_or(MonoTime(i64::MIN), |at| at + AGAIN_US))
     }
 
