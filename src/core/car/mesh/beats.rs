@@ -12,7 +12,7 @@ const FAST_US: i64 = 500_000;
 /// while all is calm,
 const CALM_US: i64 = 5_000_000;
 /// while the clock is not known well enough to play by,
-const CLOCK_US: i64 = 60_000;
+const CLOCK_US: i64 = 100_000;
 /// and after a question that was not answered.
 const AGAIN_US: i64 = 250_000;
 /// The side that answers asks by itself when the other is late by this.
