@@ -25,11 +25,17 @@ _jamzctl() {
             jamzctl,duck)
                 cmd="jamzctl__subcmd__duck"
                 ;;
+            jamzctl,found)
+                cmd="jamzctl__subcmd__found"
+                ;;
             jamzctl,help)
                 cmd="jamzctl__subcmd__help"
                 ;;
             jamzctl,history)
                 cmd="jamzctl__subcmd__history"
+                ;;
+            jamzctl,invite)
+                cmd="jamzctl__subcmd__invite"
                 ;;
             jamzctl,join)
                 cmd="jamzctl__subcmd__join"
@@ -106,11 +112,17 @@ _jamzctl() {
             jamzctl__subcmd__help,duck)
                 cmd="jamzctl__subcmd__help__subcmd__duck"
                 ;;
+            jamzctl__subcmd__help,found)
+                cmd="jamzctl__subcmd__help__subcmd__found"
+                ;;
             jamzctl__subcmd__help,help)
                 cmd="jamzctl__subcmd__help__subcmd__help"
                 ;;
             jamzctl__subcmd__help,history)
                 cmd="jamzctl__subcmd__help__subcmd__history"
+                ;;
+            jamzctl__subcmd__help,invite)
+                cmd="jamzctl__subcmd__help__subcmd__invite"
                 ;;
             jamzctl__subcmd__help,join)
                 cmd="jamzctl__subcmd__help__subcmd__join"
@@ -178,6 +190,9 @@ _jamzctl() {
             jamzctl__subcmd__help__subcmd__library,search)
                 cmd="jamzctl__subcmd__help__subcmd__library__subcmd__search"
                 ;;
+            jamzctl__subcmd__help__subcmd__outputs,delay)
+                cmd="jamzctl__subcmd__help__subcmd__outputs__subcmd__delay"
+                ;;
             jamzctl__subcmd__help__subcmd__queue,add)
                 cmd="jamzctl__subcmd__help__subcmd__queue__subcmd__add"
                 ;;
@@ -189,6 +204,9 @@ _jamzctl() {
                 ;;
             jamzctl__subcmd__help__subcmd__queue,move)
                 cmd="jamzctl__subcmd__help__subcmd__queue__subcmd__move"
+                ;;
+            jamzctl__subcmd__help__subcmd__queue,pending)
+                cmd="jamzctl__subcmd__help__subcmd__queue__subcmd__pending"
                 ;;
             jamzctl__subcmd__help__subcmd__queue,remove)
                 cmd="jamzctl__subcmd__help__subcmd__queue__subcmd__remove"
@@ -217,6 +235,18 @@ _jamzctl() {
             jamzctl__subcmd__library__subcmd__help,search)
                 cmd="jamzctl__subcmd__library__subcmd__help__subcmd__search"
                 ;;
+            jamzctl__subcmd__outputs,delay)
+                cmd="jamzctl__subcmd__outputs__subcmd__delay"
+                ;;
+            jamzctl__subcmd__outputs,help)
+                cmd="jamzctl__subcmd__outputs__subcmd__help"
+                ;;
+            jamzctl__subcmd__outputs__subcmd__help,delay)
+                cmd="jamzctl__subcmd__outputs__subcmd__help__subcmd__delay"
+                ;;
+            jamzctl__subcmd__outputs__subcmd__help,help)
+                cmd="jamzctl__subcmd__outputs__subcmd__help__subcmd__help"
+                ;;
             jamzctl__subcmd__queue,add)
                 cmd="jamzctl__subcmd__queue__subcmd__add"
                 ;;
@@ -231,6 +261,9 @@ _jamzctl() {
                 ;;
             jamzctl__subcmd__queue,move)
                 cmd="jamzctl__subcmd__queue__subcmd__move"
+                ;;
+            jamzctl__subcmd__queue,pending)
+                cmd="jamzctl__subcmd__queue__subcmd__pending"
                 ;;
             jamzctl__subcmd__queue,remove)
                 cmd="jamzctl__subcmd__queue__subcmd__remove"
@@ -250,6 +283,9 @@ _jamzctl() {
             jamzctl__subcmd__queue__subcmd__help,move)
                 cmd="jamzctl__subcmd__queue__subcmd__help__subcmd__move"
                 ;;
+            jamzctl__subcmd__queue__subcmd__help,pending)
+                cmd="jamzctl__subcmd__queue__subcmd__help__subcmd__pending"
+                ;;
             jamzctl__subcmd__queue__subcmd__help,remove)
                 cmd="jamzctl__subcmd__queue__subcmd__help__subcmd__remove"
                 ;;
@@ -260,7 +296,7 @@ _jamzctl() {
 
     case "${cmd}" in
         jamzctl)
-            opts="-h -V --bus --json --help --version status watch play pause toggle seek next previous volume duck queue library outputs join leave take release who history config completions man help"
+            opts="-h -V --bus --json --help --version status watch play pause toggle seek next previous volume duck queue library outputs found join leave take release invite who history config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -391,8 +427,26 @@ _jamzctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        jamzctl__subcmd__found)
+            opts="-h --bus --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --bus)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         jamzctl__subcmd__help)
-            opts="status watch play pause toggle seek next previous volume duck queue library outputs join leave take release who history config completions man help"
+            opts="status watch play pause toggle seek next previous volume duck queue library outputs found join leave take release invite who history config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -461,6 +515,20 @@ _jamzctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        jamzctl__subcmd__help__subcmd__found)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         jamzctl__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -476,6 +544,20 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__help__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__help__subcmd__invite)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -602,8 +684,22 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__help__subcmd__outputs)
-            opts=""
+            opts="delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__help__subcmd__outputs__subcmd__delay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -658,7 +754,7 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__help__subcmd__queue)
-            opts="add remove move list clear"
+            opts="add remove move list pending clear"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -714,6 +810,20 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__help__subcmd__queue__subcmd__move)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__help__subcmd__queue__subcmd__pending)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -875,8 +985,26 @@ _jamzctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        jamzctl__subcmd__invite)
+            opts="-h --listener --bus --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --bus)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         jamzctl__subcmd__join)
-            opts="-h --bus --json --help"
+            opts="-h --code --id --bus --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1094,7 +1222,7 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__outputs)
-            opts="-h --bus --json --help"
+            opts="-h --bus --json --help delay help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1104,6 +1232,70 @@ _jamzctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__outputs__subcmd__delay)
+            opts="-h --output --bus --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bus)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__outputs__subcmd__help)
+            opts="delay help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__outputs__subcmd__help__subcmd__delay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__outputs__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -1166,7 +1358,7 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__queue)
-            opts="-h --bus --json --help add remove move list clear help"
+            opts="-h --bus --json --help add remove move list pending clear help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1224,7 +1416,7 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__queue__subcmd__help)
-            opts="add remove move list clear help"
+            opts="add remove move list pending clear help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1307,6 +1499,20 @@ _jamzctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        jamzctl__subcmd__queue__subcmd__help__subcmd__pending)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         jamzctl__subcmd__queue__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1346,6 +1552,28 @@ _jamzctl() {
                 return 0
             fi
             case "${prev}" in
+                --bus)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__queue__subcmd__pending)
+            opts="-h --limit --bus --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --bus)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -168,6 +168,15 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help]' \
 && ret=0
 ;;
+(pending)
+_arguments "${_arguments_options[@]}" : \
+'--limit=[Most changes to list]:COUNT:_default' \
+'--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
+'--json[Print JSON, as the man page describes it]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
 (clear)
 _arguments "${_arguments_options[@]}" : \
 '--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
@@ -201,6 +210,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(pending)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -304,15 +317,72 @@ _arguments "${_arguments_options[@]}" : \
 '--json[Print JSON, as the man page describes it]' \
 '-h[Print help]' \
 '--help[Print help]' \
+":: :_jamzctl__subcmd__outputs_commands" \
+"*::: :->outputs" \
+&& ret=0
+
+    case $state in
+    (outputs)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:jamzctl-outputs-command-$line[1]:"
+        case $line[1] in
+            (delay)
+_arguments "${_arguments_options[@]}" : \
+'--output=[Another output than the one in use]:NAME:_default' \
+'--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
+'--json[Print JSON, as the man page describes it]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::delay_ms -- Milliseconds, -2000 to 2000; negative where the card claims too much:_default' \
 && ret=0
 ;;
-(join)
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_jamzctl__subcmd__outputs__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:jamzctl-outputs-help-command-$line[1]:"
+        case $line[1] in
+            (delay)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(found)
 _arguments "${_arguments_options[@]}" : \
 '--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
 '--json[Print JSON, as the man page describes it]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':convoy -- The convoy'\''s id:_default' \
+'::name -- What to call it:_default' \
+&& ret=0
+;;
+(join)
+_arguments "${_arguments_options[@]}" : \
+'--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
+'(--id)--code[Take it for a code, whatever it looks like]' \
+'--id[Take it for an id, whatever it looks like]' \
+'--json[Print JSON, as the man page describes it]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::convoy -- The code'\''s four words, or the convoy'\''s id:_default' \
 && ret=0
 ;;
 (leave)
@@ -337,6 +407,15 @@ _arguments "${_arguments_options[@]}" : \
 '--json[Print JSON, as the man page describes it]' \
 '-h[Print help]' \
 '--help[Print help]' \
+&& ret=0
+;;
+(invite)
+_arguments "${_arguments_options[@]}" : \
+'--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
+'--listener[Who comes by it may only look]' \
+'--json[Print JSON, as the man page describes it]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (who)
@@ -507,6 +586,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(pending)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (clear)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -545,6 +628,26 @@ esac
 ;;
 (outputs)
 _arguments "${_arguments_options[@]}" : \
+":: :_jamzctl__subcmd__help__subcmd__outputs_commands" \
+"*::: :->outputs" \
+&& ret=0
+
+    case $state in
+    (outputs)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:jamzctl-help-outputs-command-$line[1]:"
+        case $line[1] in
+            (delay)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(found)
+_arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (join)
@@ -560,6 +663,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (release)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(invite)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -627,11 +734,13 @@ _jamzctl_commands() {
 'duck:Play quieter for as long as a call or the navigation speaks' \
 'queue:Show or change the convoy'\''s playlist' \
 'library:Show or search the music of this car' \
-'outputs:List the sound outputs that the configuration may name' \
-'join:Join a convoy' \
+'outputs:List the sound outputs that the configuration may name, or set what one needs to be heard' \
+'found:Found a convoy on the roadside, or name a new code for it, so that others on this network can join' \
+'join:Join a convoy, by the code that \`jamzctl found\` named in a car on this network, or by its id' \
 'leave:Leave the convoy' \
 'take:Take control\: this car is the DJ'\''s from now on' \
 'release:Give control back' \
+'invite:Show a link, and a square code of it, by which a phone joins with its browser' \
 'who:List the members of the convoy' \
 'history:List what was done, and what became of it, the newest first' \
 'config:Show the configuration in force, or check a file' \
@@ -682,6 +791,11 @@ _jamzctl__subcmd__duck_commands() {
     local commands; commands=()
     _describe -t commands 'jamzctl duck commands' commands "$@"
 }
+(( $+functions[_jamzctl__subcmd__found_commands] )) ||
+_jamzctl__subcmd__found_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl found commands' commands "$@"
+}
 (( $+functions[_jamzctl__subcmd__help_commands] )) ||
 _jamzctl__subcmd__help_commands() {
     local commands; commands=(
@@ -697,11 +811,13 @@ _jamzctl__subcmd__help_commands() {
 'duck:Play quieter for as long as a call or the navigation speaks' \
 'queue:Show or change the convoy'\''s playlist' \
 'library:Show or search the music of this car' \
-'outputs:List the sound outputs that the configuration may name' \
-'join:Join a convoy' \
+'outputs:List the sound outputs that the configuration may name, or set what one needs to be heard' \
+'found:Found a convoy on the roadside, or name a new code for it, so that others on this network can join' \
+'join:Join a convoy, by the code that \`jamzctl found\` named in a car on this network, or by its id' \
 'leave:Leave the convoy' \
 'take:Take control\: this car is the DJ'\''s from now on' \
 'release:Give control back' \
+'invite:Show a link, and a square code of it, by which a phone joins with its browser' \
 'who:List the members of the convoy' \
 'history:List what was done, and what became of it, the newest first' \
 'config:Show the configuration in force, or check a file' \
@@ -733,6 +849,11 @@ _jamzctl__subcmd__help__subcmd__duck_commands() {
     local commands; commands=()
     _describe -t commands 'jamzctl help duck commands' commands "$@"
 }
+(( $+functions[_jamzctl__subcmd__help__subcmd__found_commands] )) ||
+_jamzctl__subcmd__help__subcmd__found_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl help found commands' commands "$@"
+}
 (( $+functions[_jamzctl__subcmd__help__subcmd__help_commands] )) ||
 _jamzctl__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
@@ -742,6 +863,11 @@ _jamzctl__subcmd__help__subcmd__help_commands() {
 _jamzctl__subcmd__help__subcmd__history_commands() {
     local commands; commands=()
     _describe -t commands 'jamzctl help history commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__help__subcmd__invite_commands] )) ||
+_jamzctl__subcmd__help__subcmd__invite_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl help invite commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__help__subcmd__join_commands] )) ||
 _jamzctl__subcmd__help__subcmd__join_commands() {
@@ -789,8 +915,15 @@ _jamzctl__subcmd__help__subcmd__next_commands() {
 }
 (( $+functions[_jamzctl__subcmd__help__subcmd__outputs_commands] )) ||
 _jamzctl__subcmd__help__subcmd__outputs_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'delay:Show or set what the sound needs from the card to the ear\: an amplifier'\''s delay, or a Bluetooth speaker'\''s' \
+    )
     _describe -t commands 'jamzctl help outputs commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__help__subcmd__outputs__subcmd__delay_commands] )) ||
+_jamzctl__subcmd__help__subcmd__outputs__subcmd__delay_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl help outputs delay commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__help__subcmd__pause_commands] )) ||
 _jamzctl__subcmd__help__subcmd__pause_commands() {
@@ -814,6 +947,7 @@ _jamzctl__subcmd__help__subcmd__queue_commands() {
 'remove:Remove entries' \
 'move:Move an entry' \
 'list:List the entries' \
+'pending:List what was done here and no server or leader has yet, the oldest first' \
 'clear:Remove all entries' \
     )
     _describe -t commands 'jamzctl help queue commands' commands "$@"
@@ -837,6 +971,11 @@ _jamzctl__subcmd__help__subcmd__queue__subcmd__list_commands() {
 _jamzctl__subcmd__help__subcmd__queue__subcmd__move_commands() {
     local commands; commands=()
     _describe -t commands 'jamzctl help queue move commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__help__subcmd__queue__subcmd__pending_commands] )) ||
+_jamzctl__subcmd__help__subcmd__queue__subcmd__pending_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl help queue pending commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__help__subcmd__queue__subcmd__remove_commands] )) ||
 _jamzctl__subcmd__help__subcmd__queue__subcmd__remove_commands() {
@@ -887,6 +1026,11 @@ _jamzctl__subcmd__help__subcmd__who_commands() {
 _jamzctl__subcmd__history_commands() {
     local commands; commands=()
     _describe -t commands 'jamzctl history commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__invite_commands] )) ||
+_jamzctl__subcmd__invite_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl invite commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__join_commands] )) ||
 _jamzctl__subcmd__join_commands() {
@@ -965,8 +1109,34 @@ _jamzctl__subcmd__next_commands() {
 }
 (( $+functions[_jamzctl__subcmd__outputs_commands] )) ||
 _jamzctl__subcmd__outputs_commands() {
-    local commands; commands=()
+    local commands; commands=(
+'delay:Show or set what the sound needs from the card to the ear\: an amplifier'\''s delay, or a Bluetooth speaker'\''s' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
     _describe -t commands 'jamzctl outputs commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__outputs__subcmd__delay_commands] )) ||
+_jamzctl__subcmd__outputs__subcmd__delay_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl outputs delay commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__outputs__subcmd__help_commands] )) ||
+_jamzctl__subcmd__outputs__subcmd__help_commands() {
+    local commands; commands=(
+'delay:Show or set what the sound needs from the card to the ear\: an amplifier'\''s delay, or a Bluetooth speaker'\''s' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'jamzctl outputs help commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__outputs__subcmd__help__subcmd__delay_commands] )) ||
+_jamzctl__subcmd__outputs__subcmd__help__subcmd__delay_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl outputs help delay commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__outputs__subcmd__help__subcmd__help_commands] )) ||
+_jamzctl__subcmd__outputs__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl outputs help help commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__pause_commands] )) ||
 _jamzctl__subcmd__pause_commands() {
@@ -990,6 +1160,7 @@ _jamzctl__subcmd__queue_commands() {
 'remove:Remove entries' \
 'move:Move an entry' \
 'list:List the entries' \
+'pending:List what was done here and no server or leader has yet, the oldest first' \
 'clear:Remove all entries' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1012,6 +1183,7 @@ _jamzctl__subcmd__queue__subcmd__help_commands() {
 'remove:Remove entries' \
 'move:Move an entry' \
 'list:List the entries' \
+'pending:List what was done here and no server or leader has yet, the oldest first' \
 'clear:Remove all entries' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -1042,6 +1214,11 @@ _jamzctl__subcmd__queue__subcmd__help__subcmd__move_commands() {
     local commands; commands=()
     _describe -t commands 'jamzctl queue help move commands' commands "$@"
 }
+(( $+functions[_jamzctl__subcmd__queue__subcmd__help__subcmd__pending_commands] )) ||
+_jamzctl__subcmd__queue__subcmd__help__subcmd__pending_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl queue help pending commands' commands "$@"
+}
 (( $+functions[_jamzctl__subcmd__queue__subcmd__help__subcmd__remove_commands] )) ||
 _jamzctl__subcmd__queue__subcmd__help__subcmd__remove_commands() {
     local commands; commands=()
@@ -1056,6 +1233,11 @@ _jamzctl__subcmd__queue__subcmd__list_commands() {
 _jamzctl__subcmd__queue__subcmd__move_commands() {
     local commands; commands=()
     _describe -t commands 'jamzctl queue move commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__queue__subcmd__pending_commands] )) ||
+_jamzctl__subcmd__queue__subcmd__pending_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl queue pending commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__queue__subcmd__remove_commands] )) ||
 _jamzctl__subcmd__queue__subcmd__remove_commands() {

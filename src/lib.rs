@@ -7,9 +7,11 @@
 //! | [`core`] | DECIDES | nothing of the others, no I/O, no clock, no randomness, no async |
 //! | [`wire`] | ENCODES | core |
 //! | `host` | TELLS time and chance: the only readers of the machine's clocks and entropy | core |
-//! | `tier`, `link`, `store`, `audio`, `api` | CARRIES, CONNECTS, REMEMBERS, PLAYS, ANSWERS | core, wire |
+//! | `page` | SHOWS the convoy to a phone's browser: what `web/` has in it, for whoever serves it | core |
+//! | `link` | CONNECTS | core, wire, page |
+//! | `tier`, `store`, `audio`, `api` | CARRIES, REMEMBERS, PLAYS, ANSWERS | core, wire |
 //! | `sim` | REHEARSES | core, wire |
-//! | `server` | HOSTS | core, wire, host, store |
+//! | `server` | HOSTS | core, wire, host, page, store |
 //! | `daemon` | RUNS | all but sim, server, ctl and bin |
 //! | `ctl` | SPEAKS for a person at a terminal: `jamzctl` | core, api |
 //! | `bin` | STARTS one of the three programs | daemon, ctl, server |
@@ -29,6 +31,8 @@ pub mod daemon;
 pub mod host;
 #[cfg(feature = "car")]
 pub mod link;
+#[cfg(any(feature = "car", feature = "server"))]
+pub mod page;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "sim")]

@@ -91,6 +91,10 @@ pub enum Control {
     Previous,
     /// The next car's DJ takes control.
     Take,
+    /// Somebody in that car adds a track to the playlist.
+    Add {
+        car: usize,
+    },
 }
 
 impl fmt::Display for Control {
@@ -103,6 +107,7 @@ impl fmt::Display for Control {
             Self::Next => f.write_str("goes to the next track"),
             Self::Previous => f.write_str("goes to the previous track"),
             Self::Take => f.write_str("takes control"),
+            Self::Add { .. } => f.write_str("adds a track"),
         }
     }
 }

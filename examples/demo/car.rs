@@ -144,6 +144,11 @@ impl Car {
         self.dir.join("record")
     }
 
+    /// What all cars of the convoy know.
+    pub fn secret_file(&self) -> PathBuf {
+        self.dir.join("secret")
+    }
+
     /// # Errors
     /// When the daemon is off, or does not answer.
     pub async fn client(&mut self) -> Result<&Client> {
@@ -180,7 +185,9 @@ impl Car {
     }
 }
 
-fn write_secret(path: &Path, text: &str) -> Result<()> {
+/// # Errors
+/// When it cannot be written.
+pub fn write_secret(path: &Path, text: &str) -> Result<()> {
     let mut file = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?;
     Ok(file.write_all(text.as_bytes())?)
 }

@@ -42,6 +42,8 @@ pub struct Kind {
     /// So many of them leave a record of what they play.
     pub recorded: usize,
     pub meshes: bool,
+    /// Whether somebody of bad will has a place on the road.
+    pub has_rogue: bool,
 }
 
 pub struct Convoy {
@@ -61,7 +63,7 @@ impl Convoy {
     pub async fn start(dir: &Path, music: &Path, kind: Kind) -> Result<Self> {
         let example = std::env::current_exe()?;
         let programs = example.parent().and_then(Path::parent).context("the demo runs from cargo's target folder")?;
-        let road = Road::build(kind.cars)?;
+        let road = Road::build(kind.cars + usize::from(kind.has_rogue))?;
         let address = road.server_address()?;
         let (dir, programs) = (dir.to_owned(), programs.to_owned());
         let mut convoy = Self { cars: Vec::new(), road, dir, programs, address, server: None };
@@ -114,6 +116,24 @@ impl Convoy {
             tokio::time::sleep(POLL).await;
         }
         bail!("jamz-server does not listen on {}; see {}", self.address, self.dir.join("server/log").display())
+    }
+
+    /// Starts the rogue, behind all cars; it joins with a token of its own, and waits.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_rogue(&self, over: &str, mix: &str) -> Result<Process> {
+        let dir = self.dir.join("rogue");
+        fs::create_dir_all(&dir)?;
+        super::car::write_secret(&dir.join("token"), &self.token("mallory").await?)?;
+        let secret = self.cars.first().context("no car")?.secret_file();
+        let mut command = self.road.command(self.cars.len(), &self.programs.join("examples/rogue"));
+        command.args([over, mix, &self.address.to_string(), "demo"]).arg(dir.join("token")).arg(secret);
+        Process::start("rogue", &command, &dir.join("log"))
+    }
+
+    pub fn server_pid(&self) -> Option<u32> {
+        self.server.as_ref().and_then(Process::id)
     }
 
     /// # Errors

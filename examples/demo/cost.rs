@@ -79,6 +79,16 @@ impl Meter {
     }
 }
 
+/// A program's processor time since it began in seconds, and its memory now in kilobytes.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn of_program(pid: u32) -> Result<(f64, u64)> {
+    let memory = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let rss_kb = memory.lines().find(|line| line.starts_with("Rss:")).and_then(|line| number(line, 1));
+    Ok((Counts::read(pid)?.cpu_s, rss_kb.context("no Rss")?))
+}
+
 impl Counts {
     fn read(pid: u32) -> Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;

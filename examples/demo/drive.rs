@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use jamz::api::client::{Client, ClientError};
 use jamz::core::changes::ChangeId;
 use jamz::core::clock::Monotonic;
+use jamz::core::request::Addition;
 use jamz::core::request::Done;
 use jamz::host::MonotonicClock;
 use std::cell::OnceCell;
@@ -151,18 +152,23 @@ impl Account {
     fn meet(&mut self, convoy: &Convoy, applied_s: Option<f64>) {
         let leads_us = convoy.cars.iter().filter_map(|car| car.status.as_ref()).map(|status| status.lead_us);
         let lead_s = leads_us.max().unwrap_or(0) as f64 * 1e-6;
-        if let (Some(parting), Some(applied_s)) = (self.partings.last_mut(), applied_s) {
+        let Some(applied_s) = applied_s else { return };
+        for parting in &mut self.partings {
             parting.to_s = parting.to_s.min(applied_s + lead_s + MEET_S);
         }
     }
 
     /// The changes that it made; none when it is refused.
-    async fn control(&mut self, convoy: &mut Convoy, control: Control) -> Vec<ChangeId> {
+    pub async fn control(&mut self, convoy: &mut Convoy, control: Control) -> Vec<ChangeId> {
         let Some(leader) = convoy.leader() else {
             "no car is on".clone_into(&mut self.last);
             return Vec::new();
         };
-        let number = if control == Control::Take { (leader + 1) % convoy.cars.len() } else { leader };
+        let number = match control {
+            Control::Take => (leader + 1) % convoy.cars.len(),
+            Control::Add { car } => car,
+            _ => leader,
+        };
         let apart = !convoy.is_together();
         let Some(car) = convoy.cars.get_mut(number) else { return Vec::new() };
         let lead_s = car.status.as_ref().map_or(0.0, |status| status.lead_us as f64 * 1e-6);
@@ -268,7 +274,7 @@ impl Account {
 }
 
 /// To a tenth.
-fn ms(seconds: f64) -> f64 {
+pub fn ms(seconds: f64) -> f64 {
     (seconds * 1e4).round() / 10.0
 }
 
@@ -337,5 +343,10 @@ async fn ask(client: &Client, control: Control) -> Result<Done, ClientError> {
         Control::Next => client.next().await,
         Control::Previous => client.previous().await,
         Control::Take => client.take().await,
+        Control::Add { .. } => {
+            let tracks = client.library_search("", 1).await?;
+            let tracks: Vec<Addition> = tracks.into_iter().map(|track| Addition::Library(track.id)).collect();
+            client.queue_add(&tracks, None).await
+        }
     }
 }

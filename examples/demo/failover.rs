@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const POLL: Duration = Duration::from_millis(10);
-/// Controls that may have been given since.
+/// Controls that may have been given since; more when somebody does a great deal else meanwhile.
 const HISTORY: u32 = 16;
+const HISTORY_MAX: u32 = 4_096;
 
 /// From the change of the road to the moment when a control given then is applied in every car that is on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,6 +45,8 @@ pub struct Watch {
 
 struct Watched {
     client: Client,
+    /// So much of the history is read the next time.
+    history: u32,
     /// Since when each change counts there.
     applied_s: BTreeMap<String, f64>,
     /// How many changes its state is made of, since when. Who was away is given the state, and not each change.
@@ -61,7 +64,8 @@ impl Watch {
         let mut watched = Vec::new();
         for car in convoy.cars.iter().filter(|car| car.is_on() && Some(car.number) != except) {
             let client = car.another_client().await?;
-            watched.push(Watched { client, applied_s: BTreeMap::new(), count: 0, counted_s: now_s() });
+            let (history, applied_s) = (HISTORY, BTreeMap::new());
+            watched.push(Watched { client, history, applied_s, count: 0, counted_s: now_s() });
         }
         Ok(Self { cars: watched, reunites })
     }
@@ -77,7 +81,8 @@ impl Watch {
             let begun_s = now_s();
             for watched in &mut self.cars {
                 let lacks = given.get().is_none_or(|ids| watched.since_s(ids).is_none());
-                if lacks {
+                // What the car that made them is given by the others grows its count, too.
+                if lacks || self.reunites {
                     watched.look(self.reunites).await?;
                 }
             }
@@ -112,7 +117,8 @@ impl Watch {
 
 impl Watched {
     async fn look(&mut self, counts: bool) -> Result<()> {
-        let history = self.client.history(HISTORY).await?;
+        let history = self.client.history(self.history).await?;
+        self.history = (2 * self.history).min(HISTORY_MAX);
         let seen_s = now_s();
         // Its author has it as pending until an authority has said yes; it counts there all the same.
         for entry in history.into_iter().filter(|entry| matches!(entry.state.as_str(), "applied" | "pending")) {

@@ -3,7 +3,8 @@
 //!
 //! `MUSIC=dir` names what to play, `DEMO_CARS=n` how many cars there are, `DEMO_MESH=off` leaves them to the server;
 //! `DEMO_SECONDS=n` runs a built-in script of controls for so long, or `DEMO_SCRIPT` to its end, judges what virtual
-//! cards played (those of the first `DEMO_JUDGED=n` cars), and ends with one line of JSON.
+//! cards played (those of the first `DEMO_JUDGED=n` cars), and ends with one line of JSON. `DEMO_FLOOD="mesh all"` has
+//! a member of bad will flood the others, who are judged before, meanwhile and after.
 #![allow(unreachable_pub, reason = "a program of several files, which nothing else names")]
 
 mod action;
@@ -12,6 +13,8 @@ mod convoy;
 mod cost;
 mod drive;
 mod failover;
+mod flood;
+mod host;
 mod measure;
 mod music;
 mod process;
@@ -26,8 +29,10 @@ mod tune;
 use action::{Action, Control};
 use anyhow::{Context, Result, bail, ensure};
 use convoy::{CARS_MAX, Convoy, Kind};
-use cost::{Cost, Meter};
+use cost::Meter;
 use drive::{Account, now_s};
+use flood::Flood;
+use host::Host;
 use music::Music;
 use record::Record;
 use report::{Report, Run};
@@ -66,15 +71,15 @@ async fn run() -> Result<bool> {
     let mut dir = tempfile::Builder::new().prefix("jamz-demo-").tempdir()?;
     let result = drive_convoy(dir.path(), wish).await;
     let started = dir.path().join("server").exists();
-    if started && !matches!(result, Ok(None | Some(Report { ok: true, .. }))) {
+    if started && !matches!(result, Ok(None | Some((_, true)))) {
         dir.disable_cleanup(true);
         eprintln!("demo: logs and records are kept in {}", dir.path().display());
     }
     let report = result?;
-    if let Some(report) = &report {
-        println!("{}", serde_json::to_string(report)?);
+    if let Some((line, _)) = &report {
+        println!("{line}");
     }
-    Ok(report.is_none_or(|report| report.ok))
+    Ok(report.is_none_or(|(_, ok)| ok))
 }
 
 /// What the environment asks for.
@@ -83,6 +88,7 @@ struct Wish {
     /// Ends by itself, and is judged.
     seconds: Option<u64>,
     script: Script,
+    flood: Option<Flood>,
 }
 
 impl Wish {
@@ -105,14 +111,20 @@ impl Wish {
         let seconds = number("DEMO_SECONDS")?.or(scripted.map(|seconds| seconds.max(DEMO_SECONDS_MIN)));
         ensure!(seconds.is_none_or(|s| s >= DEMO_SECONDS_MIN), "DEMO_SECONDS must be at least {DEMO_SECONDS_MIN}");
         let script = script.or(seconds.map(Script::built_in)).unwrap_or_default();
-        let recorded = if seconds.is_some() { judged } else { 0 };
-        Ok(Self { kind: Kind { cars, recorded, meshes }, seconds, script })
+        let flood = text("DEMO_FLOOD").map(|text| Flood::read(&text)).transpose().context("DEMO_FLOOD")?;
+        let recorded = if seconds.is_some() || flood.is_some() { judged } else { 0 };
+        let kind = Kind { cars, recorded, meshes, has_rogue: flood.is_some() };
+        Ok(Self { kind, seconds, script, flood })
     }
 }
 
-async fn drive_convoy(dir: &Path, wish: Wish) -> Result<Option<Report>> {
-    let Wish { kind, seconds, script } = wish;
+/// What is to be told in the end, and whether it is well.
+type Verdict = (String, bool);
+
+async fn drive_convoy(dir: &Path, wish: Wish) -> Result<Option<Verdict>> {
+    let Wish { kind, seconds, script, flood } = wish;
     let music = Music::find(dir)?;
+    let host = Host::watch().context("cannot watch the machine")?;
     eprintln!("demo: a server and {} cars, on {}", kind.cars, music.folder.display());
     let mut convoy = Convoy::start(dir, &music.folder, kind).await?;
     if !convoy.road.can_be_cut() {
@@ -122,18 +134,26 @@ async fn drive_convoy(dir: &Path, wish: Wish) -> Result<Option<Report>> {
     convoy.queue_music().await?;
     let mut account = Account::default();
     account.act(&mut convoy, Action::Control(Control::Play)).await?;
+    if let Some(flood) = flood {
+        let flooded = flood.drive(&mut convoy, &mut account).await?;
+        let run = judge(&mut convoy, &account, &music, &host, kind.recorded).await?;
+        convoy.stop().await?;
+        return Ok(Some((serde_json::to_string(&flooded.judge(run)?)?, true)));
+    }
     let meter = Meter::begin(&convoy)?;
     let ended = watch(&mut convoy, &mut account, script, seconds).await?;
     let report = match (seconds, ended) {
         (Some(_), Ended::InTime) => {
             convoy.refresh().await?;
             let costs = meter.end(&convoy)?;
-            Some(judge(&mut convoy, &account, &music, costs, kind.recorded).await?)
+            Some(Run { costs, ..judge(&mut convoy, &account, &music, &host, kind.recorded).await? })
         }
         _ => None,
     };
     convoy.stop().await?;
-    report.map(|run| run.judge()).transpose()
+    let Some(run) = report else { return Ok(None) };
+    let report: Report = run.judge()?;
+    Ok(Some((serde_json::to_string(&report)?, report.ok)))
 }
 
 enum Ended {
@@ -179,13 +199,7 @@ async fn watch(convoy: &mut Convoy, account: &mut Account, mut script: Script, s
 }
 
 /// Ends the cars and gathers what there is to judge.
-async fn judge(
-    convoy: &mut Convoy,
-    account: &Account,
-    music: &Music,
-    costs: Vec<Cost>,
-    recorded: usize,
-) -> Result<Run> {
+async fn judge(convoy: &mut Convoy, account: &Account, music: &Music, host: &Host, recorded: usize) -> Result<Run> {
     let ended_s = now_s();
     let (controls_applied, controls_lost) = account.controls_settled(convoy).await?;
     let stopped_s = now_s();
@@ -205,12 +219,13 @@ async fn judge(
         pauses: account.pauses.clone(),
         absences,
         partings: account.partings.clone(),
+        stood: host.stood(),
         failovers: account.failovers.clone(),
         music_has_silence: music.has_silence,
         controls_sent: account.controls_sent(),
         controls_applied,
         controls_lost,
         controls_ms: account.controls_ms.clone(),
-        costs,
+        costs: Vec::new(),
     })
 }

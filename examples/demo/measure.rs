@@ -32,7 +32,8 @@ impl Comparison {
         Self { forward: planner.plan_fft_forward(length), inverse: planner.plan_fft_inverse(length) }
     }
 
-    /// By how many seconds `b` was behind `a`, all along `span`, where both had something to hear.
+    /// By how many seconds `b` was behind `a`, all along `span`, where both had something to hear. What was heard after
+    /// it does not count.
     ///
     /// # Errors
     /// When the two cards ran at different rates by design, which this does not compare.
@@ -42,7 +43,8 @@ impl Comparison {
             for y in &b.stretches {
                 ensure!((x.rate_hz / y.rate_hz - 1.0).abs() < 0.001, "the cards run at different rates");
                 let Some(both) = x.span().overlap(y.span()).and_then(|both| both.overlap(span)) else { continue };
-                let steps = (both.length_s() / STEP_S) as usize;
+                let window_s = WINDOW as f64 / x.rate_hz;
+                let steps = ((both.length_s() - window_s).max(0.0) / STEP_S) as usize;
                 let times = (0..steps).map(|step| both.from_s + step as f64 * STEP_S);
                 offsets.extend(times.filter_map(|time_s| self.offset_s(x, y, time_s)));
             }
@@ -220,6 +222,21 @@ mod tests {
         let mut quiet = played(1, 10.0, 1.5, 0.0, 0.0);
         quiet.stretches[0].frames.fill([0, 0]);
         assert_eq!(comparison.offsets_s(&a, &quiet, all()).unwrap(), [0.0; 0]);
+    }
+
+    #[test]
+    fn what_is_heard_after_the_span_does_not_count() {
+        let (a, mut b) = (played(1, 10.0, 3.0, 0.0, 0.0), played(1, 10.0, 3.0, 0.0, 0.0));
+        let other = played(2, 10.0, 3.0, 0.0, 0.0);
+        b.stretches[0].frames.truncate(72_000);
+        b.stretches[0].frames.extend(&other.stretches[0].frames[72_000..]);
+        let worst = |to_s: f64| {
+            let offsets = Comparison::new().offsets_s(&a, &b, Span { from_s: 10.0, to_s }).unwrap();
+            assert!(offsets.len() > 8);
+            offsets.into_iter().map(f64::abs).fold(0.0, f64::max)
+        };
+        assert!(worst(11.5) < 5e-6, "{}", worst(11.5));
+        assert!(worst(12.0) >= SEARCH_S);
     }
 
     #[test]

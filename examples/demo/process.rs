@@ -1,6 +1,7 @@
 //! A program that the demo runs: its own log file, its end with the demo's.
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -46,6 +47,21 @@ impl Process {
         self.child.id()
     }
 
+    /// All that it has said.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn said(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    /// # Errors
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let id = self.child.id().and_then(|id| Pid::from_raw(id as i32));
+        Ok(kill_process(id.context("it is gone")?, signal)?)
+    }
+
     /// # Errors
     /// When it has ended, with the last that it said.
     pub fn check_alive(&mut self) -> Result<()> {
@@ -71,8 +87,8 @@ impl Process {
     /// # Errors
     /// When it cannot be waited for.
     pub async fn stop(mut self) -> Result<Option<ExitStatus>> {
-        if let Some(id) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id as i32)) {
-            rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        if self.child.id().is_some() {
+            self.signal(Signal::TERM)?;
         }
         match tokio::time::timeout(STOP_TIME_MAX, self.child.wait()).await {
             Ok(status) => Ok(Some(status?)),

@@ -27,6 +27,8 @@ pub struct Run {
     pub absences: Vec<Vec<Span>>,
     /// When some cars had not heard of a control, as nothing reached them.
     pub partings: Vec<Span>,
+    /// When the machine itself stood still.
+    pub stood: Vec<Span>,
     pub failovers: Vec<Failover>,
     /// Whether the music itself has silent places, so that only a silence that not all cars share is a fault.
     pub music_has_silence: bool,
@@ -43,6 +45,8 @@ pub struct Report {
     pub offset_ms: Offsets,
     pub silence_ms: f64,
     pub silences: Vec<Silence>,
+    /// For how long the machine itself stood still, at the most: no program can play through that.
+    pub host_stood_ms: f64,
     pub controls_sent: usize,
     pub controls_applied: usize,
     pub controls_lost: usize,
@@ -96,6 +100,8 @@ impl Run {
         let offset_ms = Offsets { p50: at(0.5), p99: at(0.99), max: at(1.0) };
         let silences = self.unwanted_silences();
         let silence_ms = round(silences.iter().fold(0.0, |ms, silence| ms + silence.ms));
+        let stood = self.stood.iter().filter_map(|span| span.overlap(self.music));
+        let stood_s = stood.map(Span::length_s).fold(0.0, f64::max);
         let ok = offset_ms.p99 <= OFFSET_P99_MS_MAX
             && silence_ms == 0.0
             && self.controls_sent > 0
@@ -107,6 +113,7 @@ impl Run {
             offset_ms,
             silence_ms,
             silences,
+            host_stood_ms: round(stood_s * 1e3),
             controls_sent: self.controls_sent,
             controls_applied: self.controls_applied,
             controls_lost: self.controls_lost,
@@ -187,6 +194,7 @@ mod tests {
             pauses: Vec::new(),
             absences: Vec::new(),
             partings: Vec::new(),
+            stood: vec![Span { from_s: 49.0, to_s: 49.5 }, Span { from_s: 51.0, to_s: 51.03 }],
             failovers: Vec::new(),
             music_has_silence: false,
             controls_sent: 4,
@@ -203,6 +211,7 @@ mod tests {
         let line = serde_json::to_string(&report).unwrap();
         let expected = concat!(
             r#"{"cars":3,"offset_ms":{"p50":0.0,"p99":0.0,"max":0.0},"silence_ms":0.0,"silences":[],"#,
+            r#""host_stood_ms":30.0,"#,
             r#""controls_sent":4,"controls_applied":4,"controls_lost":0,"controls_ms":[4.2],"failovers":[],"#,
             r#""music_s":1.8,"costs":[],"ok":true}"#
         );

@@ -23,7 +23,7 @@ const STEP_S: f64 = 2.0;
 const LAST_CONTROL_S: f64 = 3.0;
 const TIME_MAX_S: f64 = 86_400.0;
 
-pub const VERBS: &str = "play, pause, next, previous, seek SECONDS, take, kill [CAR], revive, stop-server, \
+pub const VERBS: &str = "play, pause, next, previous, seek SECONDS, take, add CAR, kill [CAR], revive, stop-server, \
                          kill-server, start-server, cut-internet [CAR], cut-lan [CAR], mend-internet [CAR], \
                          mend-lan [CAR], deafen CAR TO, hear CAR TO, restore";
 
@@ -83,6 +83,7 @@ fn action(words: &[&str]) -> Result<Action> {
             let seconds: u32 = seconds.parse().context("seek needs whole seconds")?;
             Action::Control(Control::SeekTo { position_us: i64::from(seconds) * 1_000_000 })
         }
+        ["add", car] => Action::Control(Control::Add { car: counted(car)? }),
         ["kill", car @ ..] => Action::Kill { car: number(car)? },
         ["revive"] => Action::Revive,
         ["stop-server"] => Action::StopServer,
@@ -140,6 +141,7 @@ mod tests {
             ("5 cut-lan 0", "counted from one"),
             ("5 cut-lan 1 2", "at most"),
             ("5 deafen 1", "none of"),
+            ("5 add", "none of"),
             ("NaN play", "not later"),
         ] {
             let problem = format!("{:#}", Script::read(text).unwrap_err());

@@ -2,7 +2,10 @@
 
 use crate::core::id::EntryId;
 use crate::core::playlist::Track;
-use crate::core::request::{Command, Done, HistoryEntry, LibraryProblem, LibraryTrack, OutputInfo, Query, Refusal};
+use crate::core::request::{
+    Command, Done, Gathering, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, OutputInfo, Query, Refusal,
+};
+use crate::core::roadside::Invitation;
 use tokio::sync::oneshot;
 
 /// A request and the place for its answer. A dropped `reply` is told to the caller as a failure.
@@ -16,13 +19,16 @@ pub struct Call {
 pub enum Request {
     Command(Command),
     Query(Query),
+    Gathering(Gathering),
 }
 
 /// What a request is answered with: each kind of request has one kind of answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// To every [`Command`].
+    /// To every [`Command`] but one, and to [`Gathering::Join`].
     Done(Done),
+    /// To [`Command::Invite`].
+    Link(InvitationLink),
     /// To [`Query::LibraryScan`]: it goes on in the background.
     Started,
     /// To [`Query::LibrarySearch`].
@@ -35,6 +41,8 @@ pub enum Answer {
     History(Vec<HistoryEntry>),
     /// To [`Query::Config`].
     Config(serde_json::Value),
+    /// To [`Gathering::Found`].
+    Invitation(Invitation),
 }
 
 /// The playlist as it is shown, in order.

@@ -3,8 +3,9 @@
 use super::call::{Answer, Call, Queue, Request};
 use super::error::Error;
 use crate::core::clock::Monotonic;
-use crate::core::request::{Command, Query, Reach};
+use crate::core::request::{Command, InvitationLink, Query, Reach};
 use crate::core::status::Status;
+use crate::core::ticket::Role;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -57,7 +58,12 @@ impl Car {
 
     /// How far the changes of a command have come, and their ids: what every method that changes something returns.
     pub(super) async fn command(&self, command: Command) -> Result<(String, Vec<String>), Error> {
-        match self.ask(Request::Command(command)).await? {
+        self.done(Request::Command(command)).await
+    }
+
+    /// As [`Self::command`], of what makes a change in the end.
+    pub(super) async fn done(&self, request: Request) -> Result<(String, Vec<String>), Error> {
+        match self.ask(request).await? {
             Answer::Done(done) => {
                 let reach = match done.reach {
                     Reach::Convoy => "convoy",
@@ -65,6 +71,14 @@ impl Car {
                 };
                 Ok((reach.to_owned(), done.changes.iter().map(ToString::to_string).collect()))
             }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A link by which a phone joins.
+    pub(super) async fn invite(&self, role: Option<Role>) -> Result<InvitationLink, Error> {
+        match self.ask(Request::Command(Command::Invite { role })).await? {
+            Answer::Link(link) => Ok(link),
             other => Err(unexpected(&other)),
         }
     }
@@ -94,7 +108,7 @@ impl Car {
         tokio::time::timeout(SHOWN_MAX, accepted).await.ok()?.ok().map(|queue| queue.clone())
     }
 
-    async fn ask(&self, request: Request) -> Result<Answer, Error> {
+    pub(super) async fn ask(&self, request: Request) -> Result<Answer, Error> {
         let _permit = self
             .permits
             .try_acquire()
@@ -119,12 +133,14 @@ impl Car {
 pub(super) fn unexpected(answer: &Answer) -> Error {
     let kind = match answer {
         Answer::Done(_) => "done",
+        Answer::Link(_) => "a link",
         Answer::Started => "started",
         Answer::Tracks(_) => "tracks",
         Answer::Problems(_) => "problems",
         Answer::Outputs(_) => "outputs",
         Answer::History(_) => "history",
         Answer::Config(_) => "config",
+        Answer::Invitation(_) => "invitation",
     };
     tracing::error!(kind, "a request was answered with the wrong kind of answer");
     Error::Failed(format!("the head unit answered with {kind}, which was not asked; please report this"))

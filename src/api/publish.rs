@@ -105,9 +105,16 @@ impl Publisher {
             Notice::TrackSkipped { track, problem } => {
                 ("track-skipped", BTreeMap::from([("track", text(track)), ("problem", text(problem))]))
             }
+            Notice::CodeBurnt => {
+                let advice = "the code was guessed wrong too often; `jamzctl found` names a new one";
+                ("code-burnt", BTreeMap::from([("advice", text(advice))]))
+            }
             Notice::Superseded { change, reason } => {
                 let change = change.to_string();
                 ("superseded", BTreeMap::from([("change", text(&change)), ("reason", text(reason))]))
+            }
+            Notice::Muted { member, reason } => {
+                ("muted", BTreeMap::from([("member", text(member)), ("reason", text(reason))]))
             }
         };
         self.convoy.interface.notice(kind, details).await

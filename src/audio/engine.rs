@@ -65,7 +65,7 @@ impl Engine {
         output: String,
     ) -> Self {
         let now = clock.now();
-        let status = AudioStatus { output, ..AudioStatus::default() };
+        let status = AudioStatus { output, delay_us: pacer.delay_us, ..AudioStatus::default() };
         Self {
             card,
             pacer,
@@ -114,6 +114,10 @@ impl Engine {
         }
         if let Some(volume) = news.volume {
             self.pacer.set_volume(volume);
+        }
+        if let Some(delay_us) = news.delay_us {
+            self.pacer.delay_us = delay_us;
+            self.status.delay_us = delay_us;
         }
     }
 

@@ -13,6 +13,7 @@ pub(super) struct News {
     pub clock_changed: bool,
     pub clock: Option<ClockMap>,
     pub volume: Option<f64>,
+    pub delay_us: Option<i64>,
     pub stop: bool,
 }
 
@@ -28,6 +29,7 @@ impl Inbox {
             AudioCommand::Plan(plan) => news.plan = Some(plan),
             AudioCommand::Clock(map) => (news.clock_changed, news.clock) = (true, map),
             AudioCommand::Volume(volume) => news.volume = Some(volume),
+            AudioCommand::Delay { delay_us } => news.delay_us = Some(delay_us),
         }
     }
 

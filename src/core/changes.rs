@@ -4,6 +4,7 @@ use super::clock::ConvoyTime;
 use super::election::Term;
 use super::id::{DeviceId, EntryId, UserId};
 use super::order::OrderKey;
+use super::planted::{Plant, is_planted};
 use super::playlist::Track;
 use super::timeline::Anchor;
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,10 @@ impl Action {
     }
 }
 
+/// Changes that a car keeps, on its disk and for a server that is out of reach: room for a full playlist and what was
+/// done with it.
+pub const CHANGES_KEPT_MAX: usize = 24_576;
+
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
@@ -232,7 +237,8 @@ impl Versions {
         let mut beyond = Vec::new();
         for (device, known) in &self.0 {
             let theirs = other.0.get(device).unwrap_or(&nothing);
-            let contiguous = theirs.contiguous + 1..=known.contiguous;
+            let first = theirs.contiguous + 1 + u64::from(is_planted(Plant::VersionVectorOffByOne));
+            let contiguous = first..=known.contiguous;
             let unknown = contiguous.chain(known.ahead.iter().copied());
             let unknown = unknown.filter(|n| *n > theirs.contiguous && !theirs.ahead.contains(n));
             let room = max - beyond.len();

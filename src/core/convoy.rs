@@ -4,6 +4,7 @@ use super::changes::{Action, Change, Hlc, Stamp, Verdict, Versions};
 use super::clock::ConvoyTime;
 use super::election::Term;
 use super::id::{self, DeviceId};
+use super::planted::{Plant, is_planted};
 use super::playlist::{ENTRIES_MAX, Playlist};
 use super::timeline::{Anchor, Stamped, Timeline};
 use super::trust::{self, Deed, Deeds};
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// A control needs at least so long to be stored, sent and made ready for in every car.
 pub const LEAD_MIN_US: i64 = 150_000;
-/// The user's buffer for commands on a satellite link, at its longest.
+/// The user's buffer for commands on a satellite link, at its shortest and at its longest.
+pub const LEAD_SATELLITE_US: i64 = 1_000_000;
 pub const LEAD_MAX_US: i64 = 2_000_000;
 /// No control takes effect further from now than the longest lead and what a member's clock may be off.
 pub const CONTROL_AHEAD_MAX_US: i64 = LEAD_MAX_US + 1_000_000;
@@ -39,7 +41,7 @@ impl Snapshot {
     /// Takes a change in. Members that take in the same changes agree, in whatever order those of different authors
     /// arrive: a playback change counts if its author led when he made it.
     pub fn apply(&mut self, change: &Change) -> Verdict {
-        if self.versions.knows(&change.id) {
+        if self.has_taken(change) {
             return Verdict::Duplicate;
         }
         if !self.may(change) {
@@ -50,7 +52,7 @@ impl Snapshot {
 
     /// As [`Self::apply`], for a car that is alone and so its own authority: nobody's right is asked for.
     pub fn apply_alone(&mut self, change: &Change) -> Verdict {
-        if self.versions.knows(&change.id) {
+        if self.has_taken(change) {
             return Verdict::Duplicate;
         }
         if matches!(change.action, Action::Add { .. }) && self.playlist.len() >= ENTRIES_MAX {
@@ -58,10 +60,17 @@ impl Snapshot {
         }
         self.versions.insert(&change.id);
         if self.act(change) {
+            if change.action.is_edit() {
+                self.timeline.reconsider(ConvoyTime(change.hlc.time_us));
+            }
             Verdict::Applied
         } else {
             Verdict::Superseded { reason: format!("a newer change than this {} counts", change.action.name()) }
         }
+    }
+
+    fn has_taken(&self, change: &Change) -> bool {
+        self.versions.knows(&change.id) && !is_planted(Plant::DuplicateApplied)
     }
 
     /// Sets who leads, by the word of someone who does not say why.
@@ -71,14 +80,19 @@ impl Snapshot {
         self.controlled = stamp;
     }
 
-    /// Drops what is dated beyond all bounds, as a damaged disk or another member may have it: whatever is done after
-    /// it would be, too, and so be refused by everyone.
+    /// Drops what is dated beyond all bounds, or was done in a term that cannot be, as a damaged disk or another member
+    /// may have it: whatever is done after it would be, too, and so be refused by everyone.
     pub fn cleanse(&mut self, now: ConvoyTime) {
         let latest = Hlc { time_us: (now + DATE_AHEAD_MAX_US).0, count: u32::MAX };
-        self.timeline.withdraw(|stamp| stamp.hlc > latest);
-        self.playlist.cleanse(latest);
-        self.controlled.take_if(|stamp| stamp.hlc > latest);
-        if self.deeds.cleanse(latest) && !self.deeds.is_empty() {
+        if self.term > Term::LIVED_MAX {
+            self.term = Term::default();
+        }
+        let term = self.term;
+        let cannot_be = |stamp: &Stamp| stamp.hlc > latest || stamp.term.is_beyond(term);
+        self.timeline.withdraw(cannot_be);
+        self.playlist.cleanse(latest, term);
+        self.controlled.take_if(|stamp| cannot_be(stamp));
+        if self.deeds.cleanse(cannot_be) && !self.deeds.is_empty() {
             let led = self.deeds.led_at(None);
             (self.controller, self.controlled) = (led.leader.cloned(), led.since.cloned());
         }
@@ -115,7 +129,7 @@ impl Snapshot {
     #[must_use]
     pub fn following(&self, anchor: &Anchor) -> Option<Anchor> {
         let entry = anchor.entry.as_ref()?;
-        let duration_us = self.playlist.track(entry)?.duration_us?;
+        let duration_us = self.playlist.duration_us(entry)?;
         if !anchor.playing {
             return None;
         }
@@ -164,7 +178,10 @@ impl Snapshot {
             | Action::Pause { anchor }
             | Action::Seek { anchor }
             | Action::ChangeTrack { anchor } => self.set_anchor(change, anchor),
-            Action::Add { entry, track, order } => self.playlist.add(entry, track, order, &stamp),
+            // Today's backend gives a list without what it came about by: then its entries are there already.
+            Action::Add { entry, track, order } => {
+                self.playlist.add(entry, track, order, &stamp) || self.playlist.contains(entry)
+            }
             Action::Remove { entry } => {
                 let removed = self.playlist.remove(entry);
                 self.forget_removed();

@@ -1,7 +1,10 @@
-//! Names of things: devices, users, convoys, tracks, entries. Each is a bounded string of its own type.
+//! Names of things: devices, users, convoys, tracks, entries. Each is a bounded string of its own type, shared by all
+//! who name the same thing: names are copied, and compared, with every message.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,9 +20,9 @@ pub enum IdError {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $bytes_max:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Longest accepted text, in bytes.
@@ -30,7 +33,7 @@ macro_rules! id {
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();
                 check(&text, $what, Self::BYTES_MAX)?;
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
 
             #[must_use]
@@ -48,7 +51,31 @@ macro_rules! id {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.0).finish()
             }
         }
 
@@ -80,6 +107,10 @@ id!(
     ConvoyId, "a convoy id", 128
 );
 id!(
+    /// What people call a convoy that was founded on the roadside.
+    ConvoyName, "a convoy's name", 64
+);
+id!(
     /// A track: the BLAKE3 hash of its audio file in hex, or the id that today's backend gave it.
     TrackId, "a track id", 512
 );
@@ -98,6 +129,13 @@ pub fn short(device: &str) -> &str {
 
 /// Digits that people are shown of a public key.
 const SHORT_DIGITS: usize = 8;
+
+/// Bytes as keys and secrets are spelt: two lower-case digits each.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+    bytes.iter().flat_map(digits).collect()
+}
 
 /// A short name for a text that is too long to be one (FNV-1a, 64 bits).
 #[must_use]

@@ -7,9 +7,11 @@ use super::convoy::Snapshot;
 use super::id::{ConvoyId, DeviceId, EntryId, TrackId, UserId};
 use super::mesh::{LanCommand, LanEvent, MeshCommand, MeshEvent, SignedSignal};
 use super::playlist::Track;
-use super::request::{Command, Done, Refusal};
+use super::request::{Command, Done, Invitation, Refusal};
 use super::status::{AudioStatus, LibraryStatus, Member};
+use super::ticket::{Credentials, Role, Ticket, Tickets};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Pairs a command with its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +39,10 @@ pub enum Input {
     Track(TrackEvent),
     Audio(AudioStatus),
     Library(LibraryStatus),
-    /// The wall clock, and whether the system says that it is NTP-synchronised. For the legacy dialect only.
+    /// With what this car was let into a convoy that was founded on the roadside, if ever it is in that one.
+    LetIn(Box<Credentials>),
+    /// The wall clock, and whether the system says that it is NTP-synchronised. For the legacy dialect, and the time of
+    /// tickets.
     WallClock {
         unix_us: i64,
         synchronized: bool,
@@ -53,6 +58,11 @@ pub enum Output {
     Reply {
         request: RequestId,
         result: Result<Done, Refusal>,
+    },
+    /// The answer to [`Command::Invite`].
+    Invited {
+        request: RequestId,
+        result: Result<Invitation, Refusal>,
     },
     /// Make an own change durable, then answer `Stored` or `NotStored`.
     Store(Box<Change>),
@@ -100,6 +110,8 @@ pub enum ServerEvent {
     /// Connected, authenticated, and the dialect is known.
     Up {
         dialect: Dialect,
+        /// What the server wants signed at joining, where it wants that.
+        challenge: Option<String>,
     },
     /// Not connected; it is being tried again without end.
     Down {
@@ -136,6 +148,13 @@ pub enum ServerEvent {
         verdict: Verdict,
     },
     Members(Vec<Member>),
+    /// Who issues the convoy's tickets, and those that are new.
+    Tickets(Box<Credentials>),
+    /// The server's answer to [`ServerCommand::Invite`], or why there is none.
+    Invited {
+        request: RequestId,
+        result: Result<Invitation, String>,
+    },
     /// An answered clock probe of the own dialect.
     Probed {
         sent: MonoTime,
@@ -168,6 +187,8 @@ pub enum ServerCommand {
         user: UserId,
         name: String,
         claim: Option<ClockClaim>,
+        /// The device's answer to the server's challenge.
+        proof: Option<String>,
     },
     Leave,
     Probe {
@@ -175,6 +196,16 @@ pub enum ServerCommand {
         bound_us: Option<i64>,
     },
     Change(Box<Change>),
+    /// A change of someone else, with his ticket.
+    PassOn {
+        change: Box<Change>,
+        ticket: Box<Ticket>,
+    },
+    Invite {
+        request: RequestId,
+        convoy: ConvoyId,
+        role: Option<Role>,
+    },
     /// To the device that it names; either dialect.
     Signal(Box<SignedSignal>),
     Backend(BackendCommand),
@@ -221,6 +252,8 @@ pub enum AudioCommand {
     Clock(Option<ClockMap>),
     /// Loudness from 0 to 1, reached by a ramp.
     Volume(f64),
+    /// What the sound needs from the card to the ear, in place of what the configuration says.
+    Delay { delay_us: i64 },
 }
 
 /// What is to be heard when.
@@ -259,10 +292,19 @@ pub struct Saved {
     /// The number of the last attempt to make a link.
     #[serde(default)]
     pub attempt: u64,
+    /// Who issues the convoy's tickets, and those that are known.
+    #[serde(default)]
+    pub tickets: Tickets,
+    /// A wall time that had passed when this was saved, in microseconds since 1970.
+    #[serde(default)]
+    pub passed_unix_us: u64,
     /// What today's backend called this car when it last made it its controller.
     #[serde(default)]
     pub known_as: Option<String>,
     pub volume: f64,
+    /// What the sound needs from each output to the ear, in microseconds, as far as it was set.
+    #[serde(default)]
+    pub delays_us: BTreeMap<String, i64>,
 }
 
 /// Something that people may want to be told of at once.
@@ -281,6 +323,10 @@ pub enum Notice {
     TrackSkipped { track: String, problem: String },
     /// A change made here did not count in the end.
     Superseded { change: ChangeId, reason: String },
+    /// The code that newcomers were let in by was guessed wrong too often: people name a new one.
+    CodeBurnt,
+    /// What a member says is not heard here for a time.
+    Muted { member: String, reason: String },
 }
 
 impl Notice {
@@ -294,6 +340,8 @@ impl Notice {
             Self::Seeked { .. } => "seeked",
             Self::TrackSkipped { .. } => "track-skipped",
             Self::Superseded { .. } => "superseded",
+            Self::CodeBurnt => "code-burnt",
+            Self::Muted { .. } => "muted",
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The playlist: entries that all survive concurrent edits, in an order that all members agree on.
 
 use super::changes::{Hlc, Stamp};
+use super::election::Term;
 use super::id::{EntryId, TrackId};
 use super::order::OrderKey;
+use super::planted::{Plant, is_planted};
 use serde::{Deserialize, Deserializer, Serialize};
+use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a piece of music, apart from the file itself.
@@ -68,6 +71,10 @@ struct Slot {
     order: Option<(Stamp, OrderKey)>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     removed: bool,
+    /// Of a removed entry whose track is forgotten: how long that is. An anchor that names the entry may still be on
+    /// its way here, and then what follows has to be the same as where the anchor came first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    duration_us: Option<i64>,
 }
 
 /// A map of entries that converges: additions are a union, a move is last-writer-wins, a removal is for ever (adding a
@@ -77,8 +84,8 @@ struct Slot {
 pub struct Playlist {
     slots: BTreeMap<EntryId, Slot>,
     /// Entries to play, in order; derived from the slots, as are the next two.
-    order: BTreeSet<(OrderKey, EntryId)>,
-    /// Removed entries whose place and track are still known.
+    order: Standing,
+    /// Removed entries whose track is still known.
     leaving: BTreeSet<(OrderKey, EntryId)>,
     /// Entries that were moved and have not been added yet, by the time of that.
     awaited: BTreeSet<(Stamp, EntryId)>,
@@ -95,11 +102,14 @@ impl From<Slots> for Playlist {
         let mut playlist = Self { slots, ..Self::default() };
         for slot in playlist.slots.values_mut() {
             slot.track = slot.track.take().map(Track::bounded);
+            slot.duration_us = slot.duration_us.filter(|us| is_length(*us));
         }
         let is_removed = |(_, id): &(OrderKey, EntryId)| playlist.slots.get(id).is_some_and(|slot| slot.removed);
-        (playlist.leaving, playlist.order) =
-            playlist.slots.keys().filter_map(|id| playlist.key(id)).partition(is_removed);
-        let awaited = playlist.slots.iter().filter(|(_, slot)| slot.track.is_none());
+        let known = playlist.slots.iter().filter(|(_, slot)| slot.track.is_some());
+        let (leaving, standing): (BTreeSet<_>, BTreeSet<_>) =
+            known.filter_map(|(id, _)| playlist.key(id)).partition(is_removed);
+        (playlist.leaving, playlist.order) = (leaving, standing.into());
+        let awaited = playlist.slots.iter().filter(|(_, slot)| slot.track.is_none() && !slot.removed);
         playlist.awaited =
             awaited.filter_map(|(id, slot)| Some((slot.order.as_ref()?.0.clone(), id.clone()))).collect();
         playlist
@@ -123,7 +133,7 @@ impl Playlist {
     /// Adds an entry; false when it was there or was removed before.
     pub fn add(&mut self, id: &EntryId, track: &Track, order: &OrderKey, stamp: &Stamp) -> bool {
         let slot = self.slots.entry(id.clone()).or_default();
-        if slot.track.is_some() || slot.removed {
+        if slot.track.is_some() {
             return false;
         }
         slot.track = Some(track.clone().bounded());
@@ -131,29 +141,34 @@ impl Playlist {
             Some((moved, _)) => drop(self.awaited.remove(&(moved.clone(), id.clone()))),
             None => slot.order = Some((stamp.clone(), order.clone())),
         }
+        let is_removed = slot.removed;
         self.index(id);
-        true
+        !is_removed
     }
 
-    /// Moves an entry; false when a newer move counts, or it is gone.
+    /// Moves an entry; false when a newer move counts, or it is gone. One that is gone may still play, and has its
+    /// place for what follows.
     pub fn shift(&mut self, id: &EntryId, order: &OrderKey, stamp: &Stamp) -> bool {
         let slot = self.slots.entry(id.clone()).or_default();
-        if slot.removed || slot.order.as_ref().is_some_and(|(s, _)| s >= stamp) {
+        if slot.order.as_ref().is_some_and(|(s, _)| s >= stamp) {
             return false;
         }
         let old = slot.order.replace((stamp.clone(), order.clone()));
-        if slot.track.is_none() {
-            return self.await_entry(id, old.map(|(moved, _)| moved), stamp);
+        let (is_removed, is_awaited) = (slot.removed, slot.track.is_none());
+        if is_awaited {
+            return !is_removed && self.await_entry(id, old.map(|(moved, _)| moved), stamp);
         }
         if let Some((_, old)) = old {
-            self.order.remove(&(old, id.clone()));
+            let key = (old, id.clone());
+            self.order.remove(&key);
+            self.leaving.remove(&key);
         }
         self.index(id);
-        true
+        !is_removed
     }
 
-    /// Removes an entry for ever; false when it was gone. Its place and track are known until
-    /// [`Self::forget_removed`].
+    /// Removes an entry for ever; false when it was gone. Its track is known until [`Self::forget_removed`], its place
+    /// for as long as that it was removed.
     pub fn remove(&mut self, id: &EntryId) -> bool {
         let slot = self.slots.entry(id.clone()).or_default();
         if std::mem::replace(&mut slot.removed, true) {
@@ -165,23 +180,24 @@ impl Playlist {
                 self.order.remove(&key);
                 self.leaving.insert(key);
             }
-            (None, Some((moved, _))) => {
-                self.awaited.remove(&(moved.clone(), id.clone()));
-                slot.order = None;
-            }
+            (None, Some((moved, _))) => drop(self.awaited.remove(&(moved.clone(), id.clone()))),
             _ => {}
+        }
+        if is_planted(Plant::RemovalResurrects) {
+            self.leaving.retain(|(_, leaving)| leaving != id);
+            self.slots.remove(id);
         }
         self.forget_oldest_removed();
         true
     }
 
-    /// Forgets place and track of the removed entries that nothing names any more.
+    /// Forgets the tracks of the removed entries that nothing names any more, but for how long they are.
     pub fn forget_removed(&mut self, mut is_named: impl FnMut(&EntryId) -> bool) {
         let slots = &mut self.slots;
         self.leaving.retain(|(_, id)| {
             let stays = is_named(id);
             if !stays && let Some(slot) = slots.get_mut(id) {
-                *slot = Slot { removed: true, ..Slot::default() };
+                slot.duration_us = slot.track.take().and_then(|track| track.duration_us);
             }
             stays
         });
@@ -247,15 +263,33 @@ impl Playlist {
         self.slots.get(id).and_then(|slot| slot.track.as_ref())
     }
 
+    /// How long an entry's track is, if that is known; also of one that was removed.
+    #[must_use]
+    pub fn duration_us(&self, id: &EntryId) -> Option<i64> {
+        let slot = self.slots.get(id)?;
+        slot.track.as_ref().map_or(slot.duration_us, |track| track.duration_us)
+    }
+
     /// The place of an entry in the order.
     #[must_use]
     pub fn order_of(&self, id: &EntryId) -> Option<&OrderKey> {
         self.slots.get(id).and_then(|slot| slot.order.as_ref()).map(|(_, order)| order)
     }
 
+    /// The entries in order, each with its place in it.
+    pub fn places(&self) -> impl Iterator<Item = (&EntryId, &OrderKey)> {
+        self.order.iter().map(|(order, id)| (id, order))
+    }
+
     /// The entries in order.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = &EntryId> {
         self.order.iter().map(|(_, id)| id)
+    }
+
+    /// A number that is the same wherever the same entries stand in the same order.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.order.sum()
     }
 
     /// The entries in order, with their tracks.
@@ -310,27 +344,33 @@ impl Playlist {
     }
 
     /// Takes what was moved later than `latest` for moved then.
-    pub(super) fn cleanse(&mut self, latest: Hlc) {
-        let is_late = |slot: &Slot| slot.order.as_ref().is_some_and(|(stamp, _)| stamp.hlc > latest);
-        if !self.slots.values().any(is_late) {
+    pub(super) fn cleanse(&mut self, latest: Hlc, term: Term) {
+        let cannot_be = |stamp: &Stamp| stamp.hlc > latest || stamp.term.is_beyond(term);
+        if !self.slots.values().filter_map(|slot| slot.order.as_ref()).any(|(stamp, _)| cannot_be(stamp)) {
             return;
         }
         let mut slots = std::mem::take(&mut self.slots);
         for (stamp, _) in slots.values_mut().filter_map(|slot| slot.order.as_mut()) {
-            stamp.hlc = stamp.hlc.min(latest);
+            (stamp.hlc, stamp.term) = (stamp.hlc.min(latest), stamp.term.min(term));
         }
         *self = Self::from(Slots { slots });
     }
 
+    /// The place of an entry that was added, or has been removed.
     fn key(&self, id: &EntryId) -> Option<(OrderKey, EntryId)> {
-        let slot = self.slots.get(id)?;
-        slot.track.as_ref()?;
+        let slot = self.slots.get(id).filter(|slot| slot.track.is_some() || slot.removed)?;
         slot.order.as_ref().map(|(_, key)| (key.clone(), id.clone()))
     }
 
     fn index(&mut self, id: &EntryId) {
-        if let Some(key) = self.key(id) {
-            self.order.insert(key);
+        let Some(slot) = self.slots.get(id) else { return };
+        let (is_removed, has_track) = (slot.removed, slot.track.is_some());
+        if let Some(key) = self.key(id).filter(|_| has_track) {
+            if is_removed {
+                self.leaving.insert(key);
+            } else {
+                self.order.insert(key);
+            }
         }
     }
 
@@ -345,5 +385,6 @@ impl Playlist {
     }
 }
 
+mod standing;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,12 @@
 //! What people and programs ask of the daemon, and what it answers.
 
 use super::changes::ChangeId;
-use super::id::{ConvoyId, EntryId, TrackId};
+use super::code::Code;
+use super::id::{ConvoyId, ConvoyName, EntryId, TrackId};
 use super::playlist::Track;
+use super::ticket::Role;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A wish that changes something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +35,11 @@ pub enum Command {
     Duck {
         on: bool,
     },
+    /// What the sound needs from an output to the ear; of the one in use, where the name is empty.
+    OutputDelay {
+        output: String,
+        delay_us: i64,
+    },
     /// Tracks of the library, by id, or to be fetched from a URL; put at `index`, or at the end.
     QueueAdd {
         tracks: Vec<Addition>,
@@ -51,6 +59,19 @@ pub enum Command {
     Leave,
     Take,
     Release,
+    /// A link by which a phone's browser joins, as `role` or as much as this car may itself.
+    Invite {
+        role: Option<Role>,
+    },
+}
+
+/// A wish about a convoy that cars form by themselves, on a network that they share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gathering {
+    /// Found one, or let others into the one that this car is in.
+    Found { name: Option<ConvoyName> },
+    /// Be let in by a code.
+    Join { code: Code },
 }
 
 /// Something to add to the playlist.
@@ -75,8 +96,10 @@ pub enum Query {
     },
     LibraryProblems,
     Outputs,
+    /// What was done, the newest first; or what this car did and no authority has yet, the oldest first.
     History {
         limit: u32,
+        pending: bool,
     },
     /// The configuration in force, without secrets.
     Config,
@@ -98,6 +121,49 @@ pub enum Reach {
     Convoy,
     /// Durable here, and sent when a link returns.
     Local,
+}
+
+/// What lets a phone's browser into a convoy.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invitation {
+    pub convoy: ConvoyId,
+    /// None where the server needs none. Whoever has it is let in.
+    pub token: Option<String>,
+    pub expires_unix_s: Option<u64>,
+    pub role: Role,
+    /// The car that receives who comes; none where the server does.
+    pub at: Option<Doorstep>,
+}
+
+/// Where a car receives guests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doorstep {
+    /// Its page's addresses (`https://192.168.4.1:8443`), the likeliest first.
+    pub origins: Vec<String>,
+    /// What the fingerprint of its certificate begins with, in hex digits.
+    pub certificate: String,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Invitation({}, {}, until {:?})", self.convoy, self.role.as_str(), self.expires_unix_s)
+    }
+}
+
+/// The same as an address to open.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct InvitationLink {
+    pub link: String,
+    /// The same link by the car's other addresses, where it is the car's own.
+    pub others: Vec<String>,
+    pub role: Role,
+    pub expires_unix_s: Option<u64>,
+}
+
+impl fmt::Debug for InvitationLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvitationLink({}, until {:?})", self.role.as_str(), self.expires_unix_s)
+    }
 }
 
 /// Why a request was not done.

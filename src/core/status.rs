@@ -95,6 +95,9 @@ pub struct Member {
     pub online: bool,
     /// `car` or `phone`.
     pub kind: MemberKind,
+    /// On which tier he is, by himself or by who has him connected, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<ActiveSync>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -103,6 +106,14 @@ pub enum MemberKind {
     #[default]
     Car,
     Phone,
+}
+
+/// That a member is not heard for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Muted {
+    pub reason: String,
+    /// By this machine's monotonic clock, in microseconds.
+    pub until_us: i64,
 }
 
 /// What plays now, with what a person wants to know of it.
@@ -165,6 +176,9 @@ pub struct AudioStatus {
     pub output: String,
     /// Frames per second of the device; none while there is no device.
     pub rate_hz: Option<u32>,
+    /// What the sound is taken to need from the card to the ear, in microseconds.
+    #[serde(default)]
+    pub delay_us: i64,
     /// True while music is audible, at the right place.
     pub in_sync: bool,
     /// Measured position minus wanted position, in microseconds.
@@ -217,6 +231,9 @@ pub struct Status {
     pub is_controller: bool,
     pub connection: Connection,
     pub members: Vec<Member>,
+    /// Whom this car does not hear now, by device.
+    #[serde(default)]
+    pub muted: BTreeMap<String, Muted>,
     pub now_playing: NowPlaying,
     pub queue_length: usize,
     /// Volume of this car, 0 to 1.

@@ -44,6 +44,10 @@ pub struct Stamped {
 pub struct Timeline {
     /// By ascending take-effect time; the first is current, or the only one.
     anchors: Vec<Stamped>,
+    /// What stood where the playlist had run out and the music stopped by itself: an entry that was added before that
+    /// may be heard of only now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ran_out: Option<Stamped>,
 }
 
 /// More anchors than this wait to take effect only when something is wrong.
@@ -51,8 +55,11 @@ const ANCHORS_MAX: usize = 64;
 
 impl Timeline {
     /// Takes in an anchor: it removes every older-stamped one that would take effect at the same time or later, and is
-    /// itself refused (false) when a newer-stamped one is already in effect by then.
+    /// itself refused (false) when a newer-stamped one is already in effect by then. A second time it changes nothing.
     pub fn insert(&mut self, new: Stamped) -> bool {
+        if self.anchors.iter().any(|a| a.stamp == new.stamp) {
+            return true;
+        }
         let at = new.anchor.at;
         if self.anchors.iter().any(|a| a.stamp >= new.stamp && a.anchor.at <= at) {
             return false;
@@ -95,7 +102,20 @@ impl Timeline {
     pub fn roll(&mut self, time: ConvoyTime, next: Anchor) {
         let after = self.anchors.partition_point(|a| a.anchor.at <= time);
         if let Some(current) = after.checked_sub(1).and_then(|i| self.anchors.get_mut(i)) {
+            self.ran_out = (!next.playing).then(|| current.clone());
             current.anchor = next;
+        }
+    }
+
+    /// The playlist was edited at `time`: where that was before it ran out, and the music still stands there, it goes
+    /// on by what is known now, as it does where that was known in time.
+    pub fn reconsider(&mut self, time: ConvoyTime) {
+        let Some(ran_out) = self.ran_out.take() else { return };
+        let stops = self.anchors.iter_mut().find(|stamped| stamped.stamp == ran_out.stamp && !stamped.anchor.playing);
+        match stops {
+            Some(stopped) if stopped.anchor.at > time => stopped.anchor = ran_out.anchor,
+            Some(_) => self.ran_out = Some(ran_out),
+            None => {}
         }
     }
 

@@ -1,7 +1,8 @@
-//! Who may do what: only the controller's playback changes count, anyone may edit the playlist.
+//! Who may do what: only the controller's playback changes count, and only those do anything whose role allows it.
 
-use super::changes::{Action, Hlc, Stamp};
-use super::id::DeviceId;
+use super::changes::{Action, Change, Stamp};
+use super::id::{ConvoyId, DeviceId};
+use super::ticket::{Role, Tickets, WallTime};
 use super::timeline::{Anchor, Stamped};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,56 @@ pub fn may(device: &DeviceId, action: &Action, controller: Option<&DeviceId>) ->
         Action::ReleaseControl => controller == Some(device),
         Action::TakeControl | Action::Add { .. } | Action::Remove { .. } | Action::Move { .. } => true,
     }
+}
+
+/// Whether a role allows an action.
+///
+/// # Errors
+/// Why not, in words for whoever tried.
+pub fn role_allows(role: Role, action: &Action) -> Result<(), String> {
+    let forbidden = match (role, action) {
+        (Role::Owner | Role::Dj, _) | (Role::Listener, Action::ReleaseControl) => return Ok(()),
+        (Role::Listener, Action::TakeControl) => "take control",
+        (Role::Listener, Action::Add { .. } | Action::Remove { .. } | Action::Move { .. }) => "edit the playlist",
+        (
+            Role::Listener,
+            Action::Play { .. } | Action::Pause { .. } | Action::Seek { .. } | Action::ChangeTrack { .. },
+        ) => "control playback",
+    };
+    Err(format!("a listener may not {forbidden}; ask whoever runs the convoy for a token with `--role dj`"))
+}
+
+/// Whether what `author` does may count in this convoy, by the ticket that is known of it. Where no issuer is known,
+/// whoever is let in by other means is as good as any.
+///
+/// # Errors
+/// Why it may not, in words for people.
+pub fn admit(
+    tickets: &Tickets,
+    author: &DeviceId,
+    action: &Action,
+    convoy: &ConvoyId,
+    wall: WallTime,
+) -> Result<(), String> {
+    if !tickets.has_issuer() {
+        return Ok(());
+    }
+    let ticket =
+        tickets.of(author).ok_or("its author has shown no ticket of this convoy; it has to reach the server")?;
+    let standing = tickets.standing(ticket, author, convoy, wall);
+    if standing.admits() { role_allows(ticket.role, action) } else { Err(standing.to_string()) }
+}
+
+/// Whether a change names as its author's user whom his ticket does, if he is somebody's guest.
+///
+/// # Errors
+/// That it does not, in words for people.
+pub fn check_user(tickets: &Tickets, change: &Change) -> Result<(), String> {
+    let guest = tickets.of_guest(&change.id.device);
+    if guest.is_some_and(|guest| change.user.as_ref().is_some_and(|user| *user != guest.user)) {
+        return Err("its author is a guest, and names another user than his ticket does".into());
+    }
+    Ok(())
 }
 
 /// What was lately done to control and playback, by the time it was done: whether a change counts depends on who had
@@ -62,14 +113,14 @@ impl Deeds {
         self.kept.last().map(|(stamp, _)| stamp)
     }
 
-    /// Drops what is dated later than `latest` and brings the rest in order. Whether there was anything to drop.
-    pub(super) fn cleanse(&mut self, latest: Hlc) -> bool {
+    /// Drops what cannot be and brings the rest in order. Whether there was anything to drop.
+    pub(super) fn cleanse(&mut self, cannot_be: impl Fn(&Stamp) -> bool) -> bool {
         let before = self.kept.len();
-        self.kept.retain(|(stamp, _)| stamp.hlc <= latest);
+        self.kept.retain(|(stamp, _)| !cannot_be(stamp));
         self.kept.sort_by(|(a, _), (b, _)| a.cmp(b));
         let surplus = self.kept.len().saturating_sub(DEEDS_MAX);
         self.kept.drain(..surplus);
-        self.since.take_if(|since| since.hlc > latest);
+        self.since.take_if(|since| cannot_be(since));
         self.kept.len() < before
     }
 

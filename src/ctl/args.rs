@@ -65,12 +65,24 @@ pub(super) enum Verb {
     /// Show or search the music of this car
     #[command(subcommand)]
     Library(LibraryVerb),
-    /// List the sound outputs that the configuration may name
-    Outputs,
-    /// Join a convoy
+    /// List the sound outputs that the configuration may name, or set what one needs to be heard
+    Outputs(OutputsArguments),
+    /// Found a convoy on the roadside, or name a new code for it, so that others on this network can join
+    Found {
+        /// What to call it
+        name: Option<String>,
+    },
+    /// Join a convoy, by the code that `jamzctl found` named in a car on this network, or by its id
     Join {
-        /// The convoy's id
-        convoy: String,
+        /// Take it for a code, whatever it looks like
+        #[arg(long, conflicts_with = "id")]
+        code: bool,
+        /// Take it for an id, whatever it looks like
+        #[arg(long)]
+        id: bool,
+        /// The code's four words, or the convoy's id
+        #[arg(required = true, value_name = "CODE or ID")]
+        convoy: Vec<String>,
     },
     /// Leave the convoy
     Leave,
@@ -78,6 +90,18 @@ pub(super) enum Verb {
     Take,
     /// Give control back
     Release,
+    /// Show a link, and a square code of it, by which a phone joins with its browser
+    ///
+    /// Whoever has the link is let in, for a day, and may do what this car may: take control, and edit the playlist.
+    ///
+    /// In a convoy that was founded on the roadside, with no server in reach, the link leads to this car: the phone has
+    /// to be on the same Wi-Fi, its browser warns of a certificate that it does not know, and the link is the first
+    /// phone's that comes by it.
+    Invite {
+        /// Who comes by it may only look
+        #[arg(long)]
+        listener: bool,
+    },
     /// List the members of the convoy
     Who,
     /// List what was done, and what became of it, the newest first
@@ -128,6 +152,13 @@ pub(super) enum QueueVerb {
     },
     /// List the entries
     List,
+    /// List what was done here and no server or leader has yet, the oldest first
+    Pending {
+        /// Most changes to list
+        #[arg(long, value_name = "COUNT", default_value_t = 50)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
     /// Remove all entries
     Clear,
 }
@@ -147,6 +178,27 @@ pub(super) enum LibraryVerb {
     },
     /// List files that cannot be used, and why
     Problems,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OutputsArguments {
+    #[command(subcommand)]
+    pub(super) verb: Option<OutputsVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OutputsVerb {
+    /// Show or set what the sound needs from the card to the ear: an amplifier's delay, or a Bluetooth speaker's
+    ///
+    /// It is remembered by the output's name, and counts in place of the configuration's latency_us.
+    Delay {
+        /// Milliseconds, -2000 to 2000; negative where the card claims too much
+        #[arg(value_name = "MS", allow_hyphen_values = true)]
+        delay_ms: Option<f64>,
+        /// Another output than the one in use
+        #[arg(long, value_name = "NAME", requires = "delay_ms")]
+        output: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

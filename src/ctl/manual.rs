@@ -14,7 +14,11 @@ const EXIT_STATUS: [(&str, &str); 7] = [
     ("2", "The arguments are wrong."),
     ("69", "No head unit runs on this bus, or there is no such bus."),
     ("75", "It is done and kept here, but the convoy does not know it yet; it is sent when a link returns."),
-    ("77", "This user may not control the head unit, or this car may not do it now: another one is the DJ."),
+    (
+        "77",
+        "This user may not control the head unit, or this car may not do it now: another one is \
+         the DJ; or the code to join by is wrong.",
+    ),
     ("78", "The configuration is wrong (config check)."),
 ];
 
@@ -24,20 +28,19 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("DBUS_SYSTEM_BUS_ADDRESS", "Where the system bus is, if not at its usual place."),
 ];
 
-const JSON: [(&str, &str); 13] = [
+const JSON: [(&str, &str); 17] = [
     (
         "status",
         "One object: version, device, name, convoy, controller, is_controller, connection (socketIO: connected, \
          degraded or \
          disconnected; webRTC: by device connecting, connected or failed; activeSync: socket, webrtc or offline; \
          reason, \
-         round_trip_us, dialect), members, now_playing (playing, entry, track, position_us, index), queue_length, \
+         round_trip_us, dialect), members, muted (by device: reason, until_us), \
+         now_playing (playing, entry, track, position_us, index), queue_length, \
          volume, ducked, \
-         clock (synced, convoy_us, bound_us, rate_ppm), audio (output, rate_hz, in_sync, offset_us, correction_ppm, \
-         underruns, \
-         realigns, problem), library (tracks, problems, scanning, fetching), changes (applied, pending), lead_us, \
-         queue_revision, \
-         taken_us.",
+         clock (synced, convoy_us, bound_us, rate_ppm), audio (output, rate_hz, delay_us, \
+         in_sync, offset_us, correction_ppm, underruns, realigns, problem), library (tracks, problems, \
+         scanning, fetching), changes (applied, pending), lead_us, queue_revision, taken_us.",
     ),
     (
         "watch",
@@ -49,13 +52,25 @@ const JSON: [(&str, &str); 13] = [
         "play, pause, seek, queue add, join and the like",
         "{\"reach\": \"convoy\" or \"local\", \"changes\": [{\"device\", \"sequence\"}]}",
     ),
+    ("found", "{\"convoy\", \"name\", \"code\", \"valid_s\"}"),
     ("volume", "{\"volume\": 0 to 1}"),
     ("queue list", "{\"revision\", \"entries\": [{\"place\", \"id\", \"current\", \"track\"}]}; places count from 1."),
+    ("queue pending", "{\"pending\": as in history, oldest first}"),
     ("library scan", "{\"started\": true}"),
     ("library search", "{\"tracks\": [{\"id\", \"title\", \"artist\", \"album\", \"duration_us\", \"path\"}]}"),
     ("library problems", "{\"problems\": [{\"path\", \"problem\"}]}"),
     ("outputs", "{\"outputs\": [{\"name\", \"description\", \"active\"}]}"),
-    ("who", "{\"convoy\", \"controller\", \"members\": [{\"device\", \"user\", \"name\", \"online\", \"kind\"}]}"),
+    ("outputs delay", "{\"output\", \"delay_us\"}"),
+    (
+        "who",
+        "{\"convoy\", \"controller\", \"members\": [{\"device\", \"user\", \"name\", \"online\", \"kind\", and of whom \
+         this car does not hear for a time \"muted\": {\"reason\", \"until_us\"}}]}",
+    ),
+    (
+        "invite",
+        "{\"link\", \"others\": the same by this car's further addresses, \"role\": dj or listener, \
+             \"expires_unix_s\": null where links do not expire, or nobody knows the time}",
+    ),
     (
         "history",
         "{\"history\": [{\"id\", \"device\", \"user\", \"action\", \"subject\", \"convoy_time_us\", \
@@ -66,9 +81,11 @@ const JSON: [(&str, &str); 13] = [
     ("a track", "{\"id\", \"title\", \"artist\", \"album\", \"duration_us\" and \"url\" if known}"),
 ];
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 6] = [
     ("jamzctl queue add --all beethoven", "Add everything by Beethoven."),
     ("jamzctl play 3", "Play the third entry of the queue."),
+    ("jamzctl found Alps", "Found a convoy here, with no server, and show the code that others join by."),
+    ("jamzctl join amber castle river twist", "Join it, in another car on the same network."),
     ("jamzctl seek -10", "Go ten seconds back."),
     ("jamzctl --json status | jq .connection.activeSync", "Over what the convoy is in step."),
 ];

@@ -7,6 +7,7 @@ mod manual;
 mod out;
 mod position;
 mod resolve;
+mod roadside;
 mod show;
 mod style;
 mod table;
@@ -14,9 +15,9 @@ mod text;
 mod watch;
 
 use crate::api::client::Client;
-use crate::core::id::ConvoyId;
 use crate::core::request::{Done, Reach};
-use args::{Arguments, ConfigVerb, LibraryVerb, QueueVerb, Switch, Verb};
+use crate::core::ticket::Role;
+use args::{Arguments, ConfigVerb, LibraryVerb, OutputsArguments, OutputsVerb, QueueVerb, Switch, Verb};
 use clap::Parser;
 use failure::{Failure, LOCAL_ONLY, USAGE};
 use out::Out;
@@ -79,24 +80,35 @@ async fn ask(bus: &str, verb: Verb, out: Out) -> Result<ExitCode, Failure> {
         Verb::Next => client.next().await?,
         Verb::Previous => client.previous().await?,
         Verb::Duck { switch } => client.duck(switch == Switch::On).await?,
-        Verb::Join { convoy } => {
-            let convoy = ConvoyId::new(convoy).map_err(|error| Failure::usage(error.to_string()))?;
-            client.join(&convoy).await?
-        }
+        Verb::Join { code, id, convoy } => roadside::join(&client, &convoy.join(" "), code, id).await?,
         Verb::Leave => client.leave().await?,
         Verb::Take => client.take().await?,
         Verb::Release => client.release().await?,
-        Verb::Queue(QueueVerb::List) => {
-            show_queue(&client, out).await?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        Verb::Queue(verb) => change_queue(&client, verb).await?,
+        Verb::Queue(verb) => match act_on_queue(&client, verb, out).await? {
+            Some(done) => done,
+            None => return Ok(ExitCode::SUCCESS),
+        },
         verb => {
             inform(&client, verb, out).await?;
             return Ok(ExitCode::SUCCESS);
         }
     };
     finish(&done, out)
+}
+
+/// Shows or sets an output's delay; of the one in use, where none is named.
+async fn delay(client: &Client, delay_ms: Option<f64>, output: Option<String>, out: Out) -> Result<(), Failure> {
+    let audio = client.status().await?.audio;
+    let output = output.filter(|name| !name.is_empty()).unwrap_or(audio.output);
+    let (delay_us, text) = match delay_ms {
+        Some(ms) => {
+            let delay_us = (ms * 1e3).round() as i64;
+            client.set_output_delay(&output, delay_us).await?;
+            (delay_us, String::new())
+        }
+        None => (audio.delay_us, format!("{} ms\n", audio.delay_us as f64 / 1e3)),
+    };
+    out.show(&json!({"output": output, "delay_us": delay_us}), |_| text)
 }
 
 /// The verbs that change nothing in the convoy.
@@ -129,13 +141,21 @@ async fn inform(client: &Client, verb: Verb, out: Out) -> Result<(), Failure> {
             let problems = client.library_problems().await?;
             out.show(&json!({"problems": problems}), |style| show::library::problems(&problems, style))
         }
-        Verb::Outputs => {
+        Verb::Outputs(OutputsArguments { verb: None }) => {
             let outputs = client.outputs().await?;
             out.show(&json!({"outputs": outputs}), |style| show::library::outputs(&outputs, style))
         }
+        Verb::Outputs(OutputsArguments { verb: Some(OutputsVerb::Delay { delay_ms, output }) }) => {
+            delay(client, delay_ms, output, out).await
+        }
+        Verb::Found { name } => roadside::found(client, name, out).await,
         Verb::Who => {
             let status = client.status().await?;
             out.show(&show::members::as_json(&status), |style| show::members::text(&status, style))
+        }
+        Verb::Invite { listener } => {
+            let link = client.invite(listener.then_some(Role::Listener)).await?;
+            out.show(&link, |style| show::invite::text(&link, style))
         }
         Verb::History { limit } => {
             let history = client.history(limit).await?;
@@ -153,9 +173,16 @@ async fn show_queue(client: &Client, out: Out) -> Result<(), Failure> {
     out.show(&show::queue::as_json(&queue, &status), |style| show::queue::text(&queue, &status, style))
 }
 
-async fn change_queue(client: &Client, verb: QueueVerb) -> Result<Done, Failure> {
+/// What was done; none where something was only shown.
+async fn act_on_queue(client: &Client, verb: QueueVerb, out: Out) -> Result<Option<Done>, Failure> {
     let index = |place: u64| usize::try_from(place - 1).unwrap_or(usize::MAX);
-    Ok(match verb {
+    let done = match verb {
+        QueueVerb::List => return show_queue(client, out).await.map(|()| None),
+        QueueVerb::Pending { limit } => {
+            let pending = client.pending(limit).await?;
+            out.show(&json!({"pending": pending}), |style| show::history::pending(&pending, style))?;
+            return Ok(None);
+        }
         QueueVerb::Add { at, all, tracks } => {
             let mut additions = Vec::new();
             for track in &tracks {
@@ -181,8 +208,9 @@ async fn change_queue(client: &Client, verb: QueueVerb) -> Result<Done, Failure>
             let entry = resolve::entry(&client.queue().await?, &entry)?;
             client.queue_move(&entry, index(place)).await?
         }
-        QueueVerb::Clear | QueueVerb::List => client.queue_clear().await?,
-    })
+        QueueVerb::Clear => client.queue_clear().await?,
+    };
+    Ok(Some(done))
 }
 
 fn finish(done: &Done, out: Out) -> Result<ExitCode, Failure> {

@@ -17,6 +17,7 @@ pub struct Config {
     pub convoy: Convoy,
     pub server: tier::server::Config,
     pub mesh: Mesh,
+    pub page: Page,
     pub audio: audio::Config,
     pub library: LibraryConfig,
     pub cache: CacheConfig,
@@ -33,15 +34,26 @@ pub struct Car {
 }
 
 /// Which convoy to be in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Convoy {
-    /// Joined at every start; without it, the one that was last joined.
+    /// Joined at every start, but for one that was founded on the roadside; without it, the one that was last joined.
     pub id: Option<ConvoyId>,
     /// Holds what the convoy's members share (at least 16 bytes), so that cars on the same network find each other
     /// without a server. Nobody else may read it (mode 0600).
     pub secret_file: Option<PathBuf>,
+    /// How long a code that `jamzctl found` names is good, in seconds.
+    pub code_valid_s: u32,
 }
+
+impl Default for Convoy {
+    fn default() -> Self {
+        Self { id: None, secret_file: None, code_valid_s: 600 }
+    }
+}
+
+/// Shorter, nobody could type it; longer, everyone would have heard it.
+const CODE_VALID_S: std::ops::RangeInclusive<u32> = 30..=86_400;
 
 /// Links between the cars, for when the server cannot be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +112,20 @@ impl Mesh {
             turn_credentials_file: self.turn_credentials_file.clone(),
             relay_only: self.relay_only,
         }
+    }
+}
+
+/// The page by which phones come to this car where there is no server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Page {
+    /// The TCP port of it, open while the car is in a convoy that was founded on the roadside; 0: never.
+    pub port: u16,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { port: 8443 }
     }
 }
 
@@ -163,6 +189,11 @@ impl Config {
         self.mesh.ice().check().map_err(|error| fault("mesh", error.to_string()))?;
         self.cache.check().map_err(|error| fault("cache", error.to_string()))?;
         self.bus.check().map_err(|error| fault("bus", error.to_string()))?;
+        if !CODE_VALID_S.contains(&self.convoy.code_valid_s) {
+            let (least, most) = CODE_VALID_S.into_inner();
+            let problem = format!("code_valid_s is {}; it goes from {least} to {most}", self.convoy.code_valid_s);
+            return Err(fault("convoy", problem));
+        }
         for (key, path) in [("state", &self.paths.state), ("cache", &self.paths.cache)] {
             if !path.is_absolute() {
                 let problem = format!("{key} is {}; write the whole path, from / on", path.display());
@@ -290,68 +321,4 @@ fn merge(base: &mut toml::Table, over: toml::Table) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("jamzd.toml");
-        std::fs::write(&file, text).unwrap();
-        (folder, file)
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
-        let (_folder, file) = written("# a comment\n[car]\nname = \"x\"\n\n[convoy]\nidd = \"y\"\n");
-        let error = load(Some(&file)).unwrap_err().to_string();
-        assert!(error.contains("jamzd.toml:6:") && error.contains("`idd`") && error.contains("`id`"), "{error}");
-        let (_folder, file) = written("[muzak]\n");
-        let error = load(Some(&file)).unwrap_err().to_string();
-        assert!(error.contains(":1:") && error.contains("`muzak`"), "{error}");
-    }
-
-    #[test]
-    fn broken_toml_and_wrong_types_name_the_line() {
-        let (_folder, file) = written("[car]\nname = \n");
-        assert!(load(Some(&file)).unwrap_err().to_string().contains(":2:"));
-        let (_folder, file) = written("[car]\nname = 5\n");
-        assert!(load(Some(&file)).unwrap_err().to_string().contains(":2:"));
-        let (_folder, file) = written("[convoy]\nid = \"\"\n");
-        assert!(load(Some(&file)).unwrap_err().to_string().contains("must not be empty"));
-    }
-
-    #[test]
-    fn values_out_of_bounds_name_their_line() {
-        for (text, line, said) in [
-            ("[car]\n\n[audio]\noutput = \"virtual\"\nbuffer_us = 5\n", 5, "audio.buffer_us is 5"),
-            ("[server]\n# the old one\nurl = \"gopher://x\"\n", 3, "`url` under [server]"),
-            ("[server]\nuser = \"\"\n", 2, "`user` under [server]"),
-            ("audio = { virtual_ppm = 1e9 }\n", 1, "audio.virtual_ppm"),
-            ("[audio]\noutput = \"pulse\"\n", 2, "jamzctl outputs"),
-            ("[audio]\noutput = 5\n", 2, "string"),
-        ] {
-            let (_folder, file) = written(text);
-            let error = load(Some(&file)).unwrap_err().to_string();
-            assert!(error.contains(&format!("jamzd.toml:{line}:")) && error.contains(said), "{error}");
-        }
-    }
-
-    #[test]
-    fn drop_ins_override_in_the_order_of_their_names() {
-        let (folder, file) = written("[car]\nname = \"main\"\n[convoy]\nid = \"alps\"\n");
-        let drop_ins = folder.path().join("jamzd.toml.d");
-        std::fs::create_dir(&drop_ins).unwrap();
-        std::fs::write(drop_ins.join("20.toml"), "[car]\nname = \"second\"\n").unwrap();
-        std::fs::write(drop_ins.join("10.toml"), "[car]\nname = \"first\"\n").unwrap();
-        std::fs::write(drop_ins.join("README"), "not read").unwrap();
-        let config = load(Some(&file)).unwrap();
-        assert_eq!(config.car.name.as_deref(), Some("second"));
-        assert_eq!(config.convoy.id, ConvoyId::new("alps").ok());
-    }
-
-    #[test]
-    fn a_missing_file_is_named() {
-        let error = load(Some(Path::new("/nonexistent/jamzd.toml"))).unwrap_err().to_string();
-        assert!(error.contains("/nonexistent/jamzd.toml"), "{error}");
-    }
-}
+mod tests;

@@ -3,15 +3,16 @@
 use super::config::Config;
 use super::crashes;
 use super::identity;
+use crate::api::Answer;
 use crate::audio::Audio;
 use crate::core::clock::Monotonic;
-use crate::core::id::DeviceId;
 use crate::core::io::{Input, Notice, Output, RequestId, ServerEvent};
-use crate::core::mesh::{LanEvent, MeshEvent};
-use crate::core::request::{Done, Refusal};
+use crate::core::mesh::{LanCommand, LanEvent, MeshEvent};
+use crate::core::request::{Doorstep, Invitation, InvitationLink, Refusal};
 use crate::core::signature::DeviceKey;
 use crate::host::{self, MonotonicClock};
-use crate::link::lan::{self, LanLinks};
+use crate::link::lan::{self, Founding, LanLinks};
+use crate::link::web::{self, WebDoor};
 use crate::store::cache::Patience;
 use crate::store::tracks::{Tracks, TracksConfig};
 use crate::store::{Hooks, Loaded, Store, Write};
@@ -34,8 +35,10 @@ pub(super) struct Edges {
     /// For what is looked up off the loop before the core may have it.
     pub(super) inputs: mpsc::Sender<Input>,
     server: Option<ServerLink>,
+    server_url: String,
     mesh: Option<MeshLinks>,
     lan: LanLinks,
+    phones: WebDoor,
     boot_id: Option<String>,
 }
 
@@ -47,12 +50,19 @@ pub(super) struct Inbox {
     pub(super) lan: mpsc::Receiver<LanEvent>,
 }
 
+impl Inbox {
+    /// Whether nothing has come in that is not handled yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.server.is_empty() && self.mesh.is_empty() && self.lan.is_empty()
+    }
+}
+
 /// What an output left to the loop itself.
 pub(super) enum Left {
     Nothing,
     Answer {
         request: RequestId,
-        result: Result<Done, Refusal>,
+        result: Result<Answer, Refusal>,
     },
     /// An input that an edge could only answer by at once.
     Again(Input),
@@ -85,12 +95,19 @@ impl Edges {
         };
         let mesh = start_mesh(config, clock, mesh_events)?;
         let (found, lan_inbox) = mpsc::channel(INPUTS_MAX);
-        let lan = start_lan(config, identity.key.device().clone(), found)?;
+        let lan = start_lan(config, &identity.key, found.clone())?;
+        let phones = start_phones(config, mesh.as_ref(), &lan, &identity.key, found);
         let notices = broadcast::channel(NOTICES_MAX).0;
         let boot_id = host::boot_id();
-        let edges = Self { store: Arc::new(store), tracks, audio, notices, inputs, server, mesh, lan, boot_id };
+        let (store, server_url) = (Arc::new(store), config.server.url.clone().unwrap_or_default());
+        let edges = Self { store, tracks, audio, notices, inputs, server, server_url, mesh, lan, phones, boot_id };
         let inbox = Inbox { inputs: inbox, server: server_inbox, mesh: mesh_inbox, lan: lan_inbox };
         Ok((edges, inbox, loaded, identity.key))
+    }
+
+    /// For founding a convoy on the roadside.
+    pub(super) fn founding(&self) -> &Founding {
+        self.lan.founding()
     }
 
     pub(super) fn boot_id(&self) -> Option<&str> {
@@ -100,7 +117,13 @@ impl Edges {
     /// Gives an output to its edge.
     pub(super) fn perform(&mut self, output: Output) -> Left {
         match output {
-            Output::Reply { request, result } => return Left::Answer { request, result },
+            Output::Reply { request, result } => {
+                return Left::Answer { request, result: result.map(Answer::Done) };
+            }
+            Output::Invited { request, result } => {
+                let link = |invitation| Answer::Link(self.link(&invitation));
+                return Left::Answer { request, result: result.map(link) };
+            }
             Output::Store(change) => {
                 let id = change.id.clone();
                 if self.store.send(Write::Own(change)).is_err() {
@@ -125,6 +148,8 @@ impl Edges {
                     mesh.send(command);
                 }
             }
+            Output::Lan(LanCommand::Invite { request, role }) => self.phones.invite(request, role),
+            Output::Lan(LanCommand::Signal(signed)) if self.phones.has(&signed.to) => self.phones.tell(&signed),
             Output::Lan(command) => self.lan.send(command),
             Output::Audio(command) => self.audio.send(command),
             Output::Resolve(track) => {
@@ -143,6 +168,25 @@ impl Edges {
         Left::Nothing
     }
 
+    /// An invitation as an address. What stands behind its `#` no browser tells any server.
+    fn link(&self, invitation: &Invitation) -> InvitationLink {
+        let server = self.server_url.trim().trim_end_matches('/');
+        let Invitation { convoy, token, expires_unix_s, role, at } = invitation;
+        let mut links = match (at, token) {
+            (Some(Doorstep { origins, certificate }), token) => {
+                let token = token.as_deref().unwrap_or_default();
+                let (convoy, role) = (escaped(convoy.as_str()), role.as_str());
+                let link = |origin| format!("{origin}/#car={certificate}&c={convoy}&r={role}&t={token}");
+                origins.iter().map(link).collect()
+            }
+            (None, Some(token)) => vec![format!("{server}/#t={token}")],
+            (None, None) => vec![format!("{server}/#c={}", escaped(convoy.as_str()))],
+        };
+        let others = links.split_off(links.len().min(1));
+        let link = links.pop().unwrap_or_default();
+        InvitationLink { link, others, role: *role, expires_unix_s: *expires_unix_s }
+    }
+
     /// A verdict that is not kept is given again when the change is sent again; what it did is in the state.
     fn keep(&self, write: Write) {
         if self.store.send(write).is_err() {
@@ -158,11 +202,19 @@ impl Edges {
         if let Some(mesh) = self.mesh {
             mesh.close().await;
         }
+        self.phones.close().await;
         self.lan.close().await;
         drop(self.audio);
         drop(self.tracks);
         drop(self.store);
     }
+}
+
+/// A text as it may stand in an address.
+fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let write = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(write).collect()
 }
 
 fn hooks(clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> Hooks {
@@ -196,9 +248,35 @@ fn start_tracks(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Send
     Ok(Tracks::start(&tracks, clock, inputs.clone())?)
 }
 
-fn start_lan(config: &Config, device: DeviceId, events: mpsc::Sender<LanEvent>) -> anyhow::Result<LanLinks> {
-    let lan = lan::Config { secret_file: config.convoy.secret_file.clone() };
-    Ok(LanLinks::start(&lan, Arc::new(MonotonicClock), host::random, device, events)?)
+fn start_lan(config: &Config, key: &DeviceKey, events: mpsc::Sender<LanEvent>) -> anyhow::Result<LanLinks> {
+    let lan = lan::Config {
+        secret_file: config.convoy.secret_file.clone(),
+        state_folder: config.paths.state.clone(),
+        code_valid_s: config.convoy.code_valid_s,
+    };
+    Ok(LanLinks::start(&lan, Arc::new(MonotonicClock), host::random, key, events)?)
+}
+
+fn start_phones(
+    config: &Config,
+    mesh: Option<&MeshLinks>,
+    lan: &LanLinks,
+    key: &DeviceKey,
+    events: mpsc::Sender<LanEvent>,
+) -> WebDoor {
+    let certificate = mesh.map(|mesh| {
+        let (certificate, key) = mesh.pem();
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        web::Certificate { certificate, key, fingerprint: mesh.fingerprint().to_owned() }
+    });
+    let name = config.car.name.clone().unwrap_or_else(host::name);
+    let machine = web::Machine {
+        clock: Arc::new(MonotonicClock),
+        chance: host::random,
+        wall: super::roadside::wall_time,
+        addresses: mesh::addresses,
+    };
+    WebDoor::start(web::Config { port: config.page.port, certificate, name }, machine, key, lan.founded(), events)
 }
 
 fn start_audio(config: &Config, clock: &Arc<dyn Monotonic>, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Audio> {

@@ -1,12 +1,11 @@
 //! Who this car is: its secret key, made at the first start and kept in the state folder for its owner alone.
 
 use crate::core::changes::{Change, ChangeId, Verdict};
-use crate::core::id::ConvoyId;
+use crate::core::id::{ConvoyId, hex};
 use crate::core::signature::DeviceKey;
 use crate::host;
 use crate::store::{Loaded, Store, Write};
 use anyhow::{Context, Result};
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -60,10 +59,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, IdentityError> {
 
 /// Written whole under another name first: a power cut leaves the key or none, never half of one.
 fn make(folder: &Path, path: &Path, secret: &[u8]) -> io::Result<()> {
-    let mut text = secret.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let mut text = hex(secret);
     text.push('\n');
     let draft = path.with_extension("key.new");
     if draft.exists() {
@@ -236,7 +232,10 @@ mod tests {
             at: ConvoyTime(0),
             sequence,
             attempt: 0,
+            tickets: crate::core::ticket::Tickets::default(),
+            passed_unix_us: 0,
             known_as: None,
+            delays_us: std::collections::BTreeMap::default(),
             volume: 1.0,
         }
     }

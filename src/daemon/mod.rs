@@ -7,6 +7,7 @@ mod edges;
 mod identity;
 mod publish;
 mod requests;
+mod roadside;
 mod run;
 mod watchdog;
 

@@ -2,16 +2,16 @@
 
 use super::config::Config;
 use super::edges::Edges;
+use super::roadside::{self, Core, Reply};
 use crate::api::{Answer, Call, Request};
 use crate::audio;
+use crate::core::id::ConvoyId;
 use crate::core::io::{Input, RequestId};
 use crate::core::playlist::Track;
 use crate::core::request::{Addition, Command, LibraryTrack, OutputInfo, Query, Refusal};
 use crate::store::library::Library;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
-
-type Reply = oneshot::Sender<Result<Answer, Refusal>>;
 
 /// Those who wait for the core's answer.
 #[derive(Debug, Default)]
@@ -22,17 +22,36 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Takes a call in; a command becomes an input for the core.
-    pub(super) fn take(&mut self, call: Call, edges: &Edges, config: &Config) -> Option<Input> {
+    pub(super) fn take(
+        &mut self,
+        call: Call,
+        convoy: Option<ConvoyId>,
+        edges: &Edges,
+        config: &Config,
+    ) -> Option<Input> {
         let Call { request, reply } = call;
         match request {
             Request::Query(query) => {
                 ask(query, reply, edges, config);
                 None
             }
+            Request::Gathering(_) if !config.mesh.enabled => {
+                let problem = "links between cars are switched off: set `enabled = true` under [mesh]";
+                let _ = reply.send(Err(Refusal::Invalid(problem.into())));
+                None
+            }
+            Request::Gathering(wish) => {
+                roadside::fulfil(wish, convoy, edges.founding().clone(), self.core(edges), reply);
+                None
+            }
+            Request::Command(command @ (Command::Leave | Command::Join { .. }))
+                if edges.founding().kept().is_some() =>
+            {
+                roadside::depart(command, edges.founding().clone(), self.core(edges), reply);
+                None
+            }
             Request::Command(command) => {
-                self.next += 1;
-                let request = RequestId(self.next);
-                self.open.insert(request, reply);
+                let request = self.open(reply);
                 match command {
                     Command::QueueAdd { tracks, index } if tracks.iter().any(is_of_library) => {
                         look_up(request, tracks, index, edges);
@@ -42,6 +61,20 @@ impl Requests {
                 }
             }
         }
+    }
+
+    fn open(&mut self, reply: Reply) -> RequestId {
+        self.next += 1;
+        let request = RequestId(self.next);
+        self.open.insert(request, reply);
+        request
+    }
+
+    /// For a command that the core is given later, if at all.
+    fn core(&mut self, edges: &Edges) -> Core {
+        self.open.retain(|_, reply| !reply.is_closed());
+        let (reply, answer) = oneshot::channel();
+        Core { request: self.open(reply), answer, inputs: edges.inputs.clone() }
     }
 
     pub(super) fn answer(&mut self, request: RequestId, result: Result<Answer, Refusal>) {
@@ -94,10 +127,10 @@ fn ask(query: Query, reply: Reply, edges: &Edges, config: &Config) {
             let active = config.audio.output.to_string();
             apart(reply, move || Answer::Outputs(outputs(&active)));
         }
-        Query::History { limit } => {
+        Query::History { limit, pending } => {
             let store = edges.store.clone();
             tokio::spawn(async move {
-                let history = store.history(limit).await.map(Answer::History);
+                let history = store.history(limit, pending).await.map(Answer::History);
                 reply.send(history.map_err(|error| Refusal::Failed(error.to_string())))
             });
         }

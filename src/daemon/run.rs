@@ -5,11 +5,12 @@ use super::edges::{Edges, Inbox, Left};
 use super::publish::Publisher;
 use super::requests::Requests;
 use super::watchdog::{self, Watchdog};
-use crate::api::{self, Answer, Call};
+use crate::api::{self, Call};
 use crate::core::car::{Car, Identity, Start};
 use crate::core::clock::{MonoTime, Monotonic};
 use crate::core::id::UserId;
 use crate::core::io::Input;
+use crate::core::mesh::MeshEvent;
 use crate::core::signature::DeviceKey;
 use crate::host::{self, MonotonicClock};
 use crate::store::Loaded;
@@ -40,10 +41,13 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     loop {
         let wait = shell.wait();
+        let is_idle = inbox.is_empty();
         tokio::select! {
             Some(input) = inbox.inputs.recv() => shell.handle(input),
             Some(event) = inbox.server.recv() => shell.handle(Input::Server(event)),
-            Some(event) = inbox.mesh.recv() => shell.handle(Input::Mesh(event)),
+            Some(event) = inbox.mesh.recv() => shell.hear(event, &mut inbox.mesh),
+            // A timer takes a millisecond at least, and the core has put something off that it can do now.
+            () = std::future::ready(()), if is_idle && wait.is_zero() => shell.handle(Input::Wake),
             Some(event) = inbox.lan.recv() => shell.handle(Input::Lan(event)),
             Some(call) = requests.recv() => shell.take(call),
             () = tokio::time::sleep(wait) => shell.handle(Input::Wake),
@@ -77,10 +81,14 @@ impl Shell {
     fn start(config: Config) -> anyhow::Result<(Self, Inbox)> {
         let clock = MonotonicClock;
         let (edges, inbox, loaded, key) = Edges::start(&config)?;
-        let start = start_of(&config, loaded, &key, edges.boot_id())?;
+        let start = start_of(&config, loaded, &key, &edges)?;
         let car = Car::new(start, clock.now());
         let publisher = Publisher::new(&car, clock.now());
-        let mut shell = Self { car, edges, requests: Requests::default(), publisher, clock, config };
+        let requests = Requests::default();
+        let mut shell = Self { car, edges, requests, publisher, clock, config };
+        if let Some(kept) = shell.edges.founding().kept() {
+            shell.car.handle(Input::LetIn(Box::new(kept.credentials())), clock.now());
+        }
         shell.drain(clock.now());
         Ok((shell, inbox))
     }
@@ -103,8 +111,17 @@ impl Shell {
         self.publisher.touch(&self.car, now);
     }
 
+    /// All that has come over links, so that nothing that hurries waits for what the core puts off.
+    fn hear(&mut self, first: MeshEvent, more: &mut mpsc::Receiver<MeshEvent>) {
+        let waiting = more.len();
+        for event in std::iter::once(first).chain(std::iter::from_fn(|| more.try_recv().ok()).take(waiting)) {
+            self.handle(Input::Mesh(event));
+        }
+    }
+
     fn take(&mut self, call: Call) {
-        if let Some(input) = self.requests.take(call, &self.edges, &self.config) {
+        let convoy = self.car.convoy().cloned();
+        if let Some(input) = self.requests.take(call, convoy, &self.edges, &self.config) {
             self.handle(input);
         }
     }
@@ -123,7 +140,7 @@ impl Shell {
                 Left::Answer { request, result } => {
                     // Whoever was answered finds what he did in the status.
                     self.publisher.publish(&self.car, now);
-                    self.requests.answer(request, result.map(Answer::Done));
+                    self.requests.answer(request, result);
                 }
             }
         }
@@ -145,7 +162,10 @@ impl Shell {
     }
 }
 
-fn start_of(config: &Config, loaded: Loaded, key: &DeviceKey, boot_id: Option<&str>) -> anyhow::Result<Start> {
+fn start_of(config: &Config, loaded: Loaded, key: &DeviceKey, edges: &Edges) -> anyhow::Result<Start> {
+    let boot_id = edges.boot_id();
+    // What people did on the roadside holds until they leave.
+    let founded = edges.founding().kept().map(|kept| kept.convoy);
     let name = config.car.name.clone().unwrap_or_else(host::name);
     let user = match config.server.user_id() {
         Some(user) => user,
@@ -154,8 +174,9 @@ fn start_of(config: &Config, loaded: Loaded, key: &DeviceKey, boot_id: Option<&s
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Ok(Start {
         identity: Identity { key: key.clone(), user, name, version },
-        convoy: config.convoy.id.clone(),
+        convoy: founded.or_else(|| config.convoy.id.clone()),
         has_server: config.server.url.is_some(),
+        satellite: config.server.satellite,
         same_boot: boot_id.is_some() && loaded.boot_id.as_deref() == boot_id,
         saved: loaded.saved,
         mesh: config.mesh.settings(),

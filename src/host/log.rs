@@ -1,7 +1,8 @@
 //! Where logs go: journald with fields when systemd runs us, readable lines on a terminal otherwise.
 
 use std::io::IsTerminal;
-use tracing_subscriber::filter::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -14,7 +15,9 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
         Ok(from_environment) => EnvFilter::try_new(from_environment)?,
         Err(_) => EnvFilter::try_new(filter)?,
     };
-    let registry = tracing_subscriber::registry().with(filter);
+    // What other crates say beyond this is not ours to vouch for: it may be whole frames, with the tokens in them.
+    let own = filter_fn(|said| *said.level() <= Level::INFO || said.target().starts_with("jamz"));
+    let registry = tracing_subscriber::registry().with(filter).with(own);
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     match tracing_journald::layer().ok().filter(|_| under_systemd) {
         Some(journald) => registry.with(journald).try_init()?,

@@ -3,7 +3,7 @@
 pub mod log;
 
 use crate::core::clock::{MonoTime, Monotonic};
-use std::fmt::Write;
+use crate::core::id::hex;
 
 /// The machine's `CLOCK_MONOTONIC`, in microseconds since boot. The kernel slews it, and never steps it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,8 +78,5 @@ fn fill(buffer: &mut [u8]) -> std::io::Result<()> {
 pub fn random_hex(bytes: usize) -> std::io::Result<String> {
     let mut buffer = vec![0_u8; bytes];
     fill(&mut buffer)?;
-    Ok(buffer.iter().fold(String::with_capacity(2 * bytes), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(hex(&buffer))
 }

@@ -1,10 +1,12 @@
 //! The command line of `jamz-server`.
 
-use super::config::Config;
+use super::config::{Config, ConfigError, has_password};
+use super::revoked;
 use super::secret::{self, Absent};
 use super::token::{Convoys, Pass, now_unix_s};
 use crate::core::id::{ConvoyId, UserId};
-use anyhow::Result;
+use crate::core::ticket::Role;
+use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -25,6 +27,8 @@ pub struct Arguments {
 pub enum Action {
     /// Prints a token, with which someone may join.
     Token(TokenArguments),
+    /// Puts someone out of a convoy: tickets issued to them so far are void, and the server lets them in no more.
+    Revoke(RevokeArguments),
 }
 
 /// Flags go before the configuration file.
@@ -45,6 +49,9 @@ pub struct Options {
     /// Ed25519 public key (PEM) for EdDSA tokens.
     #[arg(long, global = true, value_name = "FILE")]
     jwt_public_key_file: Option<PathBuf>,
+    /// Key that signs the members' tickets, in hex; servers that stand in for each other share it.
+    #[arg(long, global = true, value_name = "FILE")]
+    ticket_key_file: Option<PathBuf>,
     /// Redis or Valkey that several instances share; an address with a password belongs into the file.
     #[arg(long, global = true, value_name = "URL")]
     redis: Option<String>,
@@ -63,6 +70,19 @@ pub struct Options {
 }
 
 #[derive(Debug, Args)]
+pub struct RevokeArguments {
+    /// Who is put out.
+    #[arg(long)]
+    user: UserId,
+    /// Of which convoy.
+    #[arg(long)]
+    convoy: ConvoyId,
+    /// Lets them in again.
+    #[arg(long)]
+    undo: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct TokenArguments {
     /// Who the token is for.
     #[arg(long)]
@@ -73,9 +93,17 @@ pub struct TokenArguments {
     /// The name that others see.
     #[arg(long)]
     name: Option<String>,
+    /// What they may do: an owner or a dj may take control and edit the playlist, a listener may not.
+    #[arg(long, value_name = "ROLE", default_value = "dj", value_parser = role)]
+    role: Role,
     /// Days until it expires.
     #[arg(long)]
     days: Option<u32>,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let roles = [Role::Owner, Role::Dj, Role::Listener];
+    roles.into_iter().find(|role| role.as_str() == text).ok_or_else(|| "a role is owner, dj or listener".into())
 }
 
 /// Read when no file is named, if it is there.
@@ -97,6 +125,10 @@ impl Options {
         config.state = self.state.clone().or(config.state);
         config.jwt_secret_file = self.jwt_secret_file.clone().or(config.jwt_secret_file);
         config.jwt_public_key_file = self.jwt_public_key_file.clone().or(config.jwt_public_key_file);
+        config.ticket_key_file = self.ticket_key_file.clone().or(config.ticket_key_file);
+        if self.redis.as_deref().is_some_and(has_password) {
+            return Err(ConfigError::PasswordShown.into());
+        }
         config.redis = self.redis.clone().or(config.redis);
         config.tokens_without_convoy |= self.tokens_without_convoy;
         config.open |= self.open;
@@ -104,6 +136,20 @@ impl Options {
         config.log = self.log.clone().unwrap_or(config.log);
         config.check()?;
         Ok(config)
+    }
+}
+
+impl RevokeArguments {
+    /// Notes it where the server looks.
+    ///
+    /// # Errors
+    /// When that cannot be written, or would mean nothing.
+    pub fn note(&self, config: &Config) -> Result<()> {
+        ensure!(
+            !config.open,
+            "an open server (`open`) takes everyone for whom they say they are; nobody can be put out"
+        );
+        revoked::note(&config.state(), &self.convoy, &self.user, !self.undo)
     }
 }
 
@@ -124,7 +170,9 @@ impl TokenArguments {
             name: self.name.clone(),
             convoys,
             lifetime_s: Some(config.token_s()),
+            role: self.role,
             phone_only: false,
+            guest: None,
         };
         Ok(keys.issue(&pass, now_unix_s())?)
     }

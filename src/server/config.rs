@@ -1,5 +1,6 @@
 //! What a server is told: a TOML file, and flags that go before it.
 
+use super::secret::is_open_to_all;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub struct Config {
     pub jwt_secret_file: Option<PathBuf>,
     /// Ed25519 public key (PEM) for EdDSA tokens.
     pub jwt_public_key_file: Option<PathBuf>,
+    /// Key that signs the members' tickets, in hex; made in the state directory if there is none.
+    pub ticket_key_file: Option<PathBuf>,
     /// A token that names no convoy opens every one.
     pub tokens_without_convoy: bool,
     /// Days that an issued token is good for, if it does not say otherwise.
@@ -40,6 +43,7 @@ impl Default for Config {
             state: None,
             jwt_secret_file: None,
             jwt_public_key_file: None,
+            ticket_key_file: None,
             tokens_without_convoy: false,
             token_days: 30,
             open: false,
@@ -63,6 +67,10 @@ pub enum ConfigError {
     Value { key: &'static str, allowed: &'static str },
     #[error("`open` lets anyone in, so the keys for tokens would mean nothing: remove `open`, or the keys")]
     OpenWithKeys,
+    #[error("`--redis` shows the password to everyone on this machine: write the address into the configuration file")]
+    PasswordShown,
+    #[error("everyone on this machine can read the password in {}: chmod o-r it", path.display())]
+    PasswordOpen { path: PathBuf },
 }
 
 impl Config {
@@ -73,7 +81,12 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        toml::from_str(&text).map_err(|source| ConfigError::Invalid { path: path.into(), source })
+        let config: Self =
+            toml::from_str(&text).map_err(|source| ConfigError::Invalid { path: path.into(), source })?;
+        if config.redis.as_deref().is_some_and(has_password) && is_open_to_all(path).map_err(unreadable)? {
+            return Err(ConfigError::PasswordOpen { path: path.into() });
+        }
+        Ok(config)
     }
 
     /// # Errors
@@ -119,15 +132,38 @@ impl Config {
     }
 }
 
+/// Whether an address names a user or a password.
+pub fn has_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().is_some_and(|host| host.contains('@'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_shipped_file_says_the_defaults() {
         let shipped = Config::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config/jamz-server.toml"))).unwrap();
         assert_eq!(shipped, Config::default());
         shipped.check().unwrap();
+    }
+
+    #[test]
+    fn a_file_with_a_password_that_everyone_can_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.toml");
+        for (address, others_may_read) in
+            [("redis://host/1", true), ("rediss://ann:pw@host", false), ("redis://:pw@h/", false)]
+        {
+            std::fs::write(&path, format!("redis = {address:?}\n")).unwrap();
+            for mode in [0o640, 0o644] {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+                let read = Config::read(&path);
+                assert_eq!(read.is_ok(), mode == 0o640 || others_may_read, "{address} {mode:o}: {read:?}");
+            }
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Entrance {
             waiting: Mutex::new(Some(waiting)),
             meters: Mutex::new(Meters::new(self.clock.now())),
             clock: Arc::default(),
-            ended: AtomicBool::new(false),
+            ended: AtomicBool::default(),
         });
         socket.extensions.insert(Arc::clone(&connection));
         let listener = Arc::clone(&connection);
@@ -96,7 +96,8 @@ pub fn welcome(socket: &SocketRef) {
     if let Some(waiting) = waiting {
         tokio::spawn(pass_on(connection, socket.clone(), waiting));
     }
-    let hello = Hello { ok: true, jamz: Some(HelloJamz { version: jamz::VERSION }) };
+    let hello =
+        Hello { ok: true, jamz: Some(HelloJamz { version: jamz::VERSION, challenge: Some(socket.id.to_string()) }) };
     let _ = socket.emit(jamz::HELLO, &hello);
 }
 
@@ -110,7 +111,7 @@ async fn pass_on(connection: Arc<Connection>, socket: SocketRef, mut waiting: mp
     while open && let Some((ask, ack)) = waiting.recv().await {
         open = inbox.send(Inbound::Asked { connection: id.clone(), ask, ack }).await.is_ok();
     }
-    let _ = inbox.send(Inbound::Closed(id)).await;
+    let _ = inbox.send(Inbound::Closed { connection: id }).await;
 }
 
 impl Connection {

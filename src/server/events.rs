@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::convoys::ConvoyAsk;
 use super::limits::{CHANGE_BYTES_MAX, Meters, NAME_BYTES_MAX, SIGNAL_BYTES_MAX};
+use super::phones::Who;
 use super::switchboard::Ask;
 use super::token::{TokenError, now_unix_s};
 use crate::core::authority::Newcomer;
@@ -10,7 +11,10 @@ use crate::core::changes::Change;
 use crate::core::clock::MonoTime;
 use crate::core::id::{ConvoyId, UserId};
 use crate::core::io::Dialect;
-use crate::wire::server::jamz::{self, Failure, FreshToken, Join, Probe, Probed, Signal};
+use crate::core::signature;
+use crate::core::ticket::Ticket;
+use crate::host;
+use crate::wire::server::jamz::{self, Failure, FreshToken, Invite, Invited, Join, Probe, Probed, Signal};
 use crate::wire::server::phone::{self, PhoneEvent, Relay};
 use crate::wire::server::track;
 use serde::de::DeserializeOwned;
@@ -40,6 +44,7 @@ impl Connection {
             jamz::CHANGE => change(data, bytes),
             jamz::PROBE => self.probe(data, received),
             jamz::TOKEN => self.token(),
+            jamz::INVITE => self.invite(data),
             jamz::SIGNAL => signal(data, bytes),
             _ => return self.phone(event, data, meters, received),
         };
@@ -48,15 +53,24 @@ impl Connection {
     }
 
     fn join(&self, data: Option<Value>) -> Result<Heard, String> {
-        let Join { convoy, device, user, name, kind, claim } = read(jamz::JOIN, data)?;
+        let Join { convoy, device, user, name, kind, claim, proof } = read(jamz::JOIN, data)?;
         self.pass.check(&convoy).map_err(|e| e.to_string())?;
         if let Some(owner) = self.pass.user.as_ref().filter(|owner| **owner != user) {
             return Err(format!("the token is {owner}'s; it cannot be used as {user}"));
         }
+        // The connection's id was the challenge: what was signed for another connection proves nothing here.
+        let proven = match signature::check_join(&device, &convoy, &self.id.0, proof.as_deref()) {
+            Ok(()) => true,
+            Err(_) if !signature::is_key(&device) => false,
+            Err(problem) => {
+                return Err(format!("`proof` does not show that this is device {device}: {problem}"));
+            }
+        };
         let name = if name.is_empty() { self.pass.name.clone().unwrap_or_default() } else { name };
         let name = track::cut(&name, NAME_BYTES_MAX).to_owned();
-        let dialect = Dialect::Jamz;
-        let newcomer = Box::new(Newcomer { connection: self.id.clone(), device, user, name, kind, dialect });
+        let (dialect, role, connection) = (Dialect::Jamz, self.pass.role, self.id.clone());
+        let guest = self.pass.guest.clone();
+        let newcomer = Box::new(Newcomer { connection, device, user, name, kind, dialect, role, proven, guest });
         Ok(Heard::Ask(Ask::Join { convoy, newcomer, claim }))
     }
 
@@ -75,8 +89,27 @@ impl Connection {
 
     fn token(&self) -> Result<Heard, String> {
         let keys = self.entrance.keys.as_ref().ok_or("this server needs no tokens")?;
+        if self.pass.guest.is_some() {
+            return Err(TokenError::Guest.to_string());
+        }
         let token = keys.issue(&self.pass, now_unix_s()).map_err(|e| e.to_string())?;
         Ok(Heard::Answer(json!(FreshToken { token })))
+    }
+
+    /// Makes a token for somebody's phone: of a new user, as nobody knows who will hold it.
+    fn invite(&self, data: Option<Value>) -> Result<Heard, String> {
+        let Invite { convoy, role } = read(jamz::INVITE, data)?;
+        let Some(keys) = self.entrance.keys.as_ref() else {
+            let role = role.unwrap_or_default();
+            return Ok(Heard::Answer(json!(Invited { token: None, expires_unix_s: None, role })));
+        };
+        let guest = host::random_hex(8).map_err(|e| e.to_string())?;
+        let guest = UserId::new(format!("guest-{guest}")).map_err(|e| e.to_string())?;
+        let now_s = now_unix_s();
+        let pass = self.pass.invite(guest, &convoy, role, now_s).map_err(|e| e.to_string())?;
+        let token = keys.issue(&pass, now_s).map_err(|e| e.to_string())?;
+        let expires_unix_s = pass.guest.as_ref().map(|guest| guest.until_unix_s);
+        Ok(Heard::Answer(json!(Invited { token: Some(token), expires_unix_s, role: pass.role })))
     }
 
     /// The backend's dialect has no acknowledgements: what is wrong is dropped silently.
@@ -96,7 +129,10 @@ impl Connection {
             _ => None,
         };
         let user = self.pass.user.clone().or(claimed).or_else(|| UserId::new(self.id.0.clone()).ok());
-        user.map_or(Heard::Nothing, |user| Heard::Ask(Ask::Phone { event: Box::new(event), user }))
+        user.map_or(Heard::Nothing, |user| {
+            let (role, guest) = (self.pass.role, self.pass.guest.clone());
+            Heard::Ask(Ask::Phone { event: Box::new(event), who: Who { user, role, guest } })
+        })
     }
 }
 
@@ -104,8 +140,11 @@ fn change(data: Option<Value>, bytes: usize) -> Result<Heard, String> {
     if bytes > CHANGE_BYTES_MAX {
         return Err(format!("a change has at most {CHANGE_BYTES_MAX} bytes"));
     }
-    let change: Change = read(jamz::CHANGE, data)?;
-    Ok(Heard::Ask(Ask::Own(ConvoyAsk::Change(Box::new(change)))))
+    let mut data = data;
+    let ticket = data.as_mut().and_then(Value::as_object_mut).and_then(|fields| fields.remove(jamz::AUTHORS_TICKET));
+    let ticket: Option<Box<Ticket>> = ticket.map(|ticket| read(jamz::AUTHORS_TICKET, Some(ticket))).transpose()?;
+    let change: Box<Change> = Box::new(read(jamz::CHANGE, data)?);
+    Ok(Heard::Ask(Ask::Own(ConvoyAsk::Change { change, ticket })))
 }
 
 fn signal(data: Option<Value>, bytes: usize) -> Result<Heard, String> {
@@ -119,7 +158,8 @@ fn signal(data: Option<Value>, bytes: usize) -> Result<Heard, String> {
     Ok(Heard::Ask(Ask::Own(ConvoyAsk::Signal(Box::new(signal)))))
 }
 
-fn place(event: &PhoneEvent) -> &ConvoyId {
+/// The convoy, or the group, that something is about.
+pub(super) fn place(event: &PhoneEvent) -> &ConvoyId {
     match event {
         PhoneEvent::JoinMusic { convoy, .. }
         | PhoneEvent::Music { convoy, .. }

@@ -1,8 +1,9 @@
-//! Plain HTTP beside Socket.IO: `/healthz` for supervisors and `/metrics` for Prometheus.
+//! Plain HTTP beside Socket.IO: the phones' page, `/healthz` for supervisors and `/metrics` for Prometheus.
 
 use super::metrics::Metrics;
+use crate::page::{self, File, GUARDS};
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
@@ -16,7 +17,25 @@ pub fn router(metrics: Arc<Metrics>) -> Router {
         let metrics = Arc::clone(&metrics);
         move || std::future::ready(health(&metrics))
     };
-    Router::new().route("/healthz", get(health)).route("/metrics", get(move || std::future::ready(figures(&metrics))))
+    files().route("/healthz", get(health)).route("/metrics", get(move || std::future::ready(figures(&metrics))))
+}
+
+/// The phones' page.
+fn files() -> Router {
+    page::files().fold(Router::new(), |router, file| {
+        let tag = file.tag();
+        router.route(file.path, get(move |asked: HeaderMap| std::future::ready(answer(&asked, file, &tag))))
+    })
+}
+
+fn answer(asked: &HeaderMap, file: File, tag: &str) -> Response {
+    let is_known = asked.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let marks = [(header::CONTENT_TYPE, file.kind), (header::ETAG, tag)];
+    if is_known {
+        (StatusCode::NOT_MODIFIED, GUARDS, marks).into_response()
+    } else {
+        (GUARDS, marks, file.text).into_response()
+    }
 }
 
 /// 200 while changes can be stored; 503 with the reason while they cannot. Redis may be away, and convoys go on.

@@ -31,8 +31,9 @@ pub const CHANGES_KEPT: i64 = 2_000;
 
 /// Messages of one connection that wait to be handled.
 pub const QUEUE_MAX: usize = 4_096;
-/// Messages of all connections together that wait for the convoys' task; connections wait their turn.
-pub const INBOX_MAX: usize = 1_024;
+/// Messages of all connections together that wait for the convoys' task; connections wait their turn. However many one
+/// has, another's waits for no more of them than these, which take about 100 us each, and share one commit.
+pub const INBOX_MAX: usize = 128;
 /// Packets to one client that wait for its network; a client that is further behind is disconnected, and starts afresh.
 pub const OUTBOX_MAX: usize = 4_096;
 

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod metrics;
 mod phones;
 pub mod probe;
+pub mod revoked;
 pub mod rooms;
 pub mod secret;
 pub mod storage;
@@ -32,6 +33,7 @@ use config::Config;
 use connection::Entrance;
 use convoys::Convoys;
 use metrics::{Metrics, RedisState};
+use revoked::Watch;
 use secret::Absent;
 use serde_json::Value;
 use socketioxide::SocketIo;
@@ -63,6 +65,11 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             writeln!(std::io::stdout(), "{}", token.issue(&config)?)?;
             Ok(())
         }
+        Some(Action::Revoke(revoke)) => {
+            revoke.note(&config)?;
+            writeln!(std::io::stdout(), "noted; a running server acts on it within seconds")?;
+            Ok(())
+        }
         None if arguments.check_config => {
             writeln!(std::io::stdout(), "the configuration is good")?;
             Ok(())
@@ -80,12 +87,14 @@ pub async fn run(config: Config) -> Result<()> {
     let keys = if config.open { None } else { Some(secret::keys(&config, &state, Absent::Make)?) };
     let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
     let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
-    let convoys = Convoys::new(Storage::open(&state)?, host::boot_id(), Arc::clone(&metrics), config.redis.is_some());
+    let issuer = secret::ticket_key(&config, &state)?;
+    let shares = config.redis.is_some();
+    let convoys = Convoys::new(Storage::open(&state)?, host::boot_id(), Arc::clone(&metrics), shares).issuing(issuer);
     let (inbox, asked) = mpsc::channel(limits::INBOX_MAX);
     let (stop, stopping) = watch::channel(false);
     let cluster = config.redis.as_deref().map(|url| join_cluster(url, &inbox, &metrics)).transpose()?;
     let switchboard = Switchboard::new(convoys, cluster, inbox.clone(), Arc::clone(&clock), Arc::clone(&metrics));
-    let switchboard = tokio::spawn(switchboard.run(asked, stopping));
+    let switchboard = tokio::spawn(switchboard.watching(Watch::new(&state)).run(asked, stopping));
     let entrance = Arc::new(Entrance {
         keys,
         phones_without_token: config.phones_without_token,
@@ -164,8 +173,12 @@ fn socket_io(config: &Config, entrance: Arc<Entrance>) -> (socketioxide::layer::
     (layer, io)
 }
 
-/// Lets web pages of any origin talk to the server, as who they are is proved by token and never by cookie.
+/// Lets web pages of any origin speak Socket.IO with the server, as who they are is proved by token and never by
+/// cookie. Its figures and its page are nobody else's.
 async fn from_any_page(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    if !request.uri().path().starts_with("/socket.io/") {
+        return next.run(request).await;
+    }
     let preflight = request.method() == Method::OPTIONS;
     let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();

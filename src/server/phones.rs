@@ -1,25 +1,38 @@
 //! Today's phones at the switchboard: their music goes to the convoy, their calls and places to the others in the room.
 
 use super::convoys::ConvoyAsk;
+use super::events::place;
 use super::rooms::Room;
 use super::switchboard::Switchboard;
-use crate::core::authority::{ConnectionId, Newcomer, device_of};
+use crate::core::authority::{ConnectionId, Newcomer, device_of, put_out};
 use crate::core::id::{ConvoyId, UserId};
 use crate::core::io::Dialect;
 use crate::core::status::MemberKind;
+use crate::core::ticket::{Guest, Role};
 use crate::wire::server::phone::PhoneEvent;
 use serde_json::{Map, Value, json};
 
+/// Whom a phone's token names.
+#[derive(Debug)]
+pub struct Who {
+    pub user: UserId,
+    pub role: Role,
+    pub guest: Option<Guest>,
+}
+
 impl Switchboard {
-    pub(super) fn phone(&mut self, connection: &ConnectionId, event: PhoneEvent, user: UserId) {
+    pub(super) fn phone(&mut self, connection: &ConnectionId, event: PhoneEvent, who: Who) {
+        if let Some(out) = self.convoys.out_of(place(&event), &who.user, who.guest.as_ref()) {
+            return self.dismiss(connection, &put_out(out));
+        }
         match event {
-            PhoneEvent::JoinMusic { convoy, .. } => self.join_music(connection, &convoy, user),
+            PhoneEvent::JoinMusic { convoy, .. } => self.join_music(connection, &convoy, who),
             PhoneEvent::Music { convoy, request } => {
                 if self.lines.get(connection).is_some_and(|line| line.music.contains_key(&convoy)) {
                     self.ask(&convoy, connection, ConvoyAsk::Phone(Box::new(request)), None);
                 }
             }
-            PhoneEvent::JoinAudio { convoy, name, .. } => self.join_audio(connection, convoy, &user, &name),
+            PhoneEvent::JoinAudio { convoy, name, .. } => self.join_audio(connection, convoy, &who.user, &name),
             PhoneEvent::LeaveAudio { convoy } => {
                 let stays = self.lines.get(connection).is_some_and(|line| line.music.contains_key(&convoy));
                 let room = Room::Session(convoy);
@@ -63,7 +76,7 @@ impl Switchboard {
         }
     }
 
-    fn join_music(&mut self, connection: &ConnectionId, convoy: &ConvoyId, user: UserId) {
+    fn join_music(&mut self, connection: &ConnectionId, convoy: &ConvoyId, Who { user, role, guest }: Who) {
         let Some(device) = device_of(&user) else { return };
         let room = Room::Session(convoy.clone());
         if !self.rooms.join(room.clone(), connection, None) {
@@ -77,6 +90,9 @@ impl Switchboard {
             user,
             kind: MemberKind::Phone,
             dialect: Dialect::Backend,
+            role,
+            proven: false,
+            guest,
         });
         if let Some(line) = self.lines.get_mut(connection) {
             line.music.insert(convoy.clone(), (*newcomer).clone());

@@ -2,9 +2,10 @@
 
 use super::config::Config;
 use super::token::Keys;
+use crate::core::signature::DeviceKey;
 use crate::host;
 use anyhow::{Context, Result, ensure};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -50,10 +51,39 @@ pub fn keys(config: &Config, state: &Path, absent: Absent) -> Result<Keys> {
     Ok(keys.allow_without_convoy(config.tokens_without_convoy))
 }
 
+/// The key that signs tickets; none on an open server, which knows nobody.
+///
+/// # Errors
+/// When a file cannot be read or is no such key.
+pub fn ticket_key(config: &Config, state: &Path) -> Result<Option<DeviceKey>> {
+    let own = state.join("ticket-key");
+    let (path, hex) = match &config.ticket_key_file {
+        _ if config.open => return Ok(None),
+        Some(path) => (path, read_secret(path)?),
+        None => (&own, own_secret(&own, Absent::Make)?),
+    };
+    let wrong = || format!("the ticket key {} must be 64 digits of hex", path.display());
+    let bytes = key_bytes(&hex).with_context(wrong)?;
+    Ok(Some(DeviceKey::from_secret(&bytes)?))
+}
+
+fn key_bytes(hex: &[u8]) -> Option<[u8; 32]> {
+    let text = std::str::from_utf8(hex).ok().filter(|text| text.len() == 64 && text.is_ascii())?;
+    let mut bytes = [0; 32];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Whether everyone on this machine can read a file.
+pub(super) fn is_open_to_all(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o004 != 0)
+}
+
 fn read_secret(path: &Path) -> Result<Vec<u8>> {
     let text = std::fs::read(path).with_context(|| format!("the secret {}", path.display()))?;
-    let mode = std::fs::metadata(path)?.permissions().mode();
-    if mode & 0o004 != 0 {
+    if is_open_to_all(path)? {
         tracing::warn!(path = %path.display(), "everyone on this machine can read the secret: chmod o-r it");
     }
     // Editors and `echo` end a file with a newline that is no part of the secret.
@@ -81,7 +111,7 @@ fn own_secret(path: &Path, absent: Absent) -> Result<Vec<u8>> {
     std::fs::remove_file(&draft)?;
     match linked {
         Ok(()) => {
-            tracing::info!(path = %path.display(), "made a new secret for tokens; `jamz-server token` issues them");
+            tracing::info!(path = %path.display(), "made a new secret");
             Ok(secret.into_bytes())
         }
         Err(_) => read_secret(path),
@@ -91,6 +121,20 @@ fn own_secret(path: &Path, absent: Absent) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_for_tickets_is_made_once_and_one_that_is_none_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config::default();
+        let first = ticket_key(&config, directory.path()).unwrap().unwrap();
+        assert_eq!(ticket_key(&config, directory.path()).unwrap(), Some(first));
+        let path = directory.path().join("ticket-key");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&path, "hunter2").unwrap();
+        let refused = ticket_key(&config, directory.path()).unwrap_err().to_string();
+        assert!(refused.contains("ticket-key") && !refused.contains("hunter2"), "{refused}");
+        assert_eq!(ticket_key(&Config { open: true, ..config }, directory.path()).unwrap(), None);
+    }
 
     #[test]
     fn a_secret_is_made_once_for_its_owner_alone() {

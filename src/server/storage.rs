@@ -72,6 +72,9 @@ impl Stored {
     }
 }
 
+/// The name of the state file.
+pub const FILE: &str = "convoys.sqlite";
+
 /// The state file.
 pub struct Storage {
     sqlite: Connection,
@@ -99,7 +102,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`], which says what to do.
     pub fn open(directory: &Path) -> Result<Self, StorageError> {
-        let path = directory.join("convoys.sqlite");
+        let path = directory.join(FILE);
         make_private(&path).map_err(|source| StorageError::Private { path: path.clone(), source })?;
         let sqlite = Connection::open(&path)?;
         Self::prepare(&sqlite).map_err(|error| match error.sqlite_error_code() {

@@ -3,14 +3,16 @@
 
 use super::cluster::{Cluster, InstanceId, Message};
 use super::convoys::{ConvoyAsk, Convoys, Effect, Ticket};
-use super::limits::QUEUE_MAX;
+use super::limits::{INBOX_MAX, QUEUE_MAX};
 use super::metrics::Metrics;
+use super::phones::Who;
 use super::probe::ClockCell;
+use super::revoked::Watch;
 use super::rooms::Rooms;
 use super::storage::Stored;
 use crate::core::authority::{ConnectionId, Newcomer, Now};
 use crate::core::clock::Monotonic;
-use crate::core::id::{ConvoyId, UserId};
+use crate::core::id::ConvoyId;
 use crate::core::io::ClockClaim;
 use crate::host;
 use crate::wire::server::jamz::{self, Failure};
@@ -40,7 +42,9 @@ pub enum Inbound {
         connection: ConnectionId,
         us: i64,
     },
-    Closed(ConnectionId),
+    Closed {
+        connection: ConnectionId,
+    },
     /// Redis came or went.
     Link {
         up: bool,
@@ -71,7 +75,7 @@ pub enum Ask {
     Own(ConvoyAsk),
     Phone {
         event: Box<PhoneEvent>,
-        user: UserId,
+        who: Who,
     },
 }
 
@@ -106,10 +110,10 @@ pub struct Switchboard {
     clock: Arc<dyn Monotonic>,
     pub(super) metrics: Arc<Metrics>,
     tickets: Ticket,
+    /// Where it is noted who is put out.
+    watch: Option<Watch>,
 }
 
-/// Messages that share one commit.
-const BATCH_MAX: usize = 512;
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Sleeping longer than this is never needed.
@@ -124,19 +128,26 @@ impl Switchboard {
         clock: Arc<dyn Monotonic>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { convoys, rooms: Rooms::default(), lines: BTreeMap::new(), cluster, inbox, clock, metrics, tickets: 0 }
+        let (rooms, lines) = (Rooms::default(), BTreeMap::new());
+        Self { convoys, rooms, lines, cluster, inbox, clock, metrics, tickets: 0, watch: None }
+    }
+
+    /// Does what is noted there about who is put out.
+    #[must_use]
+    pub fn watching(self, watch: Watch) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// Runs until `stop` says so, then stores what is left.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Inbound>, mut stop: watch::Receiver<bool>) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut batch = Vec::with_capacity(INBOX_MAX);
         let mut tidy = tokio::time::interval(TIDY_EVERY);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             let now = self.now();
             let sleep_us = self.convoys.due(now.mono).map_or(SLEEP_MAX_US, |at| (at - now.mono).clamp(0, SLEEP_MAX_US));
             tokio::select! {
-                _ = inbox.recv_many(&mut batch, BATCH_MAX) => {}
+                _ = inbox.recv_many(&mut batch, INBOX_MAX) => {}
                 () = tokio::time::sleep(Duration::from_micros(sleep_us.unsigned_abs())) => {}
                 _ = tidy.tick() => self.convoys.tidy(now),
                 _ = sweep.tick() => self.sweep(),
@@ -172,7 +183,7 @@ impl Switchboard {
                     self.ask(&convoy, &connection, ConvoyAsk::RoundTrip { us }, None);
                 }
             }
-            Inbound::Closed(connection) => self.closed(&connection),
+            Inbound::Closed { connection } => self.closed(&connection),
             Inbound::Link { up } => self.linked(up),
             Inbound::Placed { convoy, holder, stored } => self.placed(&convoy, holder, stored),
             Inbound::Remote { from, message } => self.remote(from, *message),
@@ -215,15 +226,14 @@ impl Switchboard {
                     self.acknowledge(connection, ticket, &json!(failure));
                 }
             }
-            Ask::Phone { event, user } => self.phone(connection, *event, user),
+            Ask::Phone { event, who } => self.phone(connection, *event, who),
         }
     }
 
     fn closed(&mut self, connection: &ConnectionId) {
         let Some(line) = self.lines.remove(connection) else { return };
         self.metrics.connections.set(self.lines.len() as i64);
-        let native = line.native.map(|(convoy, _)| convoy);
-        for convoy in native.into_iter().chain(line.music.into_keys()) {
+        for convoy in line.native.into_iter().map(|(convoy, _)| convoy).chain(line.music.into_keys()) {
             self.ask(&convoy, connection, ConvoyAsk::Leave { lost: true }, None);
         }
         self.phone_gone(connection);
@@ -278,7 +288,7 @@ impl Switchboard {
         }
     }
 
-    fn dismiss(&mut self, connection: &ConnectionId, reason: &str) {
+    pub(super) fn dismiss(&mut self, connection: &ConnectionId, reason: &str) {
         self.emit(std::slice::from_ref(connection), jamz::ERROR, &json!(Failure::passing(reason)));
         self.expel(connection);
     }
@@ -298,7 +308,19 @@ impl Switchboard {
         for connection in expelled.collect::<Vec<_>>() {
             self.expel(&connection);
         }
+        self.heed_revoked();
         self.beat();
+    }
+
+    fn heed_revoked(&mut self) {
+        let Some(revoked) = self.watch.as_mut().and_then(Watch::news) else { return };
+        for (convoy, rulings) in self.convoys.note_revoked(revoked) {
+            // What nobody has opened yet will be told when somebody does.
+            if self.cluster.is_some() || self.convoys.clock(&convoy).is_some() {
+                let nobody = ConnectionId(String::new());
+                self.ask(&convoy, &nobody, ConvoyAsk::Rule(rulings), None);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::limits::TOKEN_BYTES_MAX;
 use crate::core::id::{ConvoyId, UserId};
+use crate::core::ticket::{Guest, Role};
 use crate::host;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -15,6 +16,8 @@ pub const AUDIENCE: &str = "jamz";
 const SECRET_BYTES_MIN: usize = 32;
 /// Clocks of issuer and server may differ by this much.
 const LEEWAY_S: u64 = 30;
+/// How long an invitation is good for: a day's drive.
+const GUEST_S: u64 = 86_400;
 
 /// Why a token is not accepted, or not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +26,8 @@ pub enum TokenError {
     Missing,
     #[error("the token expired: ask for a new one, made with `jamz-server token`")]
     Expired,
+    #[error("the token is not valid yet: wait until its `nbf`, or ask for one that is, made with `jamz-server token`")]
+    NotYet,
     #[error("the token was not signed with this server's key: ask whoever runs the server for one")]
     OtherKey,
     #[error("this server takes tokens signed with {allowed}, and this one is not")]
@@ -37,6 +42,10 @@ pub enum TokenError {
     Convoy { wanted: String, allowed: String },
     #[error("this server issues no tokens: it has no secret (`jwt_secret_file`)")]
     CannotIssue,
+    #[error("you are a guest here: ask whoever invited you for a new link")]
+    Guest,
+    #[error("a guest is dj or listener, and no more than who invites; you are {}", .0.as_str())]
+    GuestRole(Role),
     #[error("the secret has {0} bytes; it needs at least {SECRET_BYTES_MIN}")]
     ShortSecret(usize),
     #[error("the public key is no Ed25519 key in PEM: {0}")]
@@ -59,15 +68,43 @@ pub struct Pass {
     pub convoys: Convoys,
     /// How long the token was good for as it was made, in seconds: a renewed one is good for no longer.
     pub lifetime_s: Option<u64>,
+    /// What its bearer may do in them.
+    pub role: Role,
     /// Only as one of today's phones.
     pub phone_only: bool,
+    /// A guest's: who invited him, and when his time is over. It is not renewed, and invites nobody.
+    pub guest: Option<Guest>,
 }
 
 impl Pass {
     /// Someone without a token.
     #[must_use]
     pub fn unchecked(phone_only: bool) -> Self {
-        Self { user: None, name: None, convoys: Convoys::All, lifetime_s: None, phone_only }
+        let (convoys, role) = (Convoys::All, Role::Dj);
+        Self { user: None, name: None, convoys, lifetime_s: None, role, phone_only, guest: None }
+    }
+
+    /// The pass of a guest named `guest`, whom this one's bearer invites to a convoy, for a day from now on.
+    ///
+    /// # Errors
+    /// When he may not.
+    pub fn invite(&self, guest: UserId, to: &ConvoyId, as_role: Option<Role>, now_s: u64) -> Result<Self, TokenError> {
+        let invited_by = self.user.clone().filter(|_| self.guest.is_none()).ok_or(TokenError::Guest)?;
+        self.check(to)?;
+        let most = if self.role == Role::Listener { Role::Listener } else { Role::Dj };
+        let role = as_role.unwrap_or(most);
+        if role == Role::Owner || (role == Role::Dj && most == Role::Listener) {
+            return Err(TokenError::GuestRole(self.role));
+        }
+        Ok(Self {
+            user: Some(guest),
+            name: None,
+            convoys: Convoys::Some([to.to_string()].into()),
+            lifetime_s: Some(GUEST_S),
+            role,
+            phone_only: false,
+            guest: Some(Guest { invited_by, until_unix_s: now_s + GUEST_S }),
+        })
     }
 
     /// Whether it opens this convoy.
@@ -101,6 +138,12 @@ struct Claims {
     convoy: Option<OneOrMany>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// Without it, a DJ.
+    #[serde(default)]
+    role: Role,
+    /// Who invited a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guest_of: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -177,7 +220,11 @@ impl Keys {
         };
         // One that does not say when it was made has lived up to now.
         let lifetime_s = Some(claims.exp.saturating_sub(claims.iat.unwrap_or_else(now_unix_s)));
-        Ok(Pass { user: Some(user), name: claims.name, convoys, lifetime_s, phone_only: false })
+        let guest_of = claims.guest_of.map(UserId::new).transpose();
+        let guest_of = guest_of.map_err(|e| TokenError::Malformed(format!("its `guest_of`: {e}")))?;
+        let guest = guest_of.map(|invited_by| Guest { invited_by, until_unix_s: claims.exp });
+        let (name, role) = (claims.name, claims.role);
+        Ok(Pass { user: Some(user), name, convoys, lifetime_s, role, phone_only: false, guest })
     }
 
     /// Makes a token that is good from `now_unix_s` (seconds since 1970) on, for as long as the pass says.
@@ -199,6 +246,8 @@ impl Keys {
             iat: Some(now_unix_s),
             convoy: Some(convoy),
             name: pass.name.clone(),
+            role: pass.role,
+            guest_of: pass.guest.as_ref().map(|guest| guest.invited_by.to_string()),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key)
             .map_err(|e| TokenError::Malformed(e.to_string()))
@@ -207,6 +256,7 @@ impl Keys {
     fn explain(&self, error: &jsonwebtoken::errors::Error) -> TokenError {
         match error.kind() {
             ErrorKind::ExpiredSignature => TokenError::Expired,
+            ErrorKind::ImmatureSignature => TokenError::NotYet,
             ErrorKind::InvalidSignature => TokenError::OtherKey,
             ErrorKind::InvalidAudience => TokenError::Audience,
             ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm | ErrorKind::InvalidAlgorithmName => {
@@ -241,7 +291,7 @@ mod tests {
 
     fn pass(convoys: Convoys) -> Pass {
         let (user, name) = (UserId::new("юзер").ok(), Some("Анна".into()));
-        Pass { user, name, convoys, lifetime_s: Some(DAY_S), phone_only: false }
+        Pass { user, name, convoys, lifetime_s: Some(DAY_S), role: Role::Listener, phone_only: false, guest: None }
     }
 
     #[test]
@@ -261,6 +311,35 @@ mod tests {
         let renewed = jsonwebtoken::dangerous::insecure_decode::<Claims>(keys.issue(&guest, later).unwrap());
         let claims = renewed.unwrap().claims;
         assert_eq!((claims.iat, claims.exp), (Some(later), later + DAY_S));
+    }
+
+    #[test]
+    fn a_guest_may_no_more_than_who_invites_him_for_a_day_and_invites_nobody() {
+        let keys = Keys::new(Some(SECRET), None).unwrap();
+        let (convoy, guest) = (ConvoyId::new("a").unwrap(), UserId::new("guest-1").unwrap());
+        let of = |role, wanted| {
+            let host = Pass { role, ..pass(Convoys::All) };
+            host.invite(guest.clone(), &convoy, wanted, now_unix_s()).map(|invited| invited.role)
+        };
+        let listener = Some(Role::Listener);
+        assert_eq!(
+            [of(Role::Owner, None), of(Role::Dj, None), of(Role::Listener, None)],
+            [Ok(Role::Dj), Ok(Role::Dj), Ok(Role::Listener)]
+        );
+        assert_eq!([of(Role::Dj, listener), of(Role::Listener, listener)], [Ok(Role::Listener), Ok(Role::Listener)]);
+        assert_eq!(of(Role::Listener, Some(Role::Dj)), Err(TokenError::GuestRole(Role::Listener)));
+        assert_eq!(of(Role::Owner, Some(Role::Owner)), Err(TokenError::GuestRole(Role::Owner)));
+
+        let now_s = now_unix_s();
+        let invited = pass(Convoys::All).invite(guest.clone(), &convoy, None, now_s).unwrap();
+        let token = keys.issue(&invited, now_s).unwrap();
+        let shown = keys.verify(&token).unwrap();
+        assert_eq!(shown, invited);
+        assert_eq!(shown.guest.as_ref().map(|guest| guest.until_unix_s), Some(now_s + DAY_S));
+        assert!(shown.check(&ConvoyId::new("b").unwrap()).is_err());
+        assert_eq!(shown.invite(guest.clone(), &convoy, None, now_s), Err(TokenError::Guest));
+        let elsewhere = pass(Convoys::Some(["b".to_owned()].into())).invite(guest, &convoy, None, now_s);
+        assert!(matches!(elsewhere, Err(TokenError::Convoy { .. })));
     }
 
     #[test]

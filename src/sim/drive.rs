@@ -1,6 +1,7 @@
 //! What happens on a drive: faults and buttons, drawn from a seed or written down.
 
 use super::chance::Chance;
+use super::conditions::Conditions;
 use super::world::{Terms, WAN_US};
 use super::{Instant, SECOND};
 use crate::core::request::Command;
@@ -9,8 +10,12 @@ use crate::core::request::Command;
 #[derive(Debug, Clone)]
 pub struct Drive {
     pub terms: Terms,
+    /// None: those of a good network, with disks and wall clocks that do what they should.
+    pub conditions: Option<Conditions>,
     /// By time; after the last, all is healed.
     pub steps: Vec<(Instant, Step)>,
+    /// Those who are healed first, and by when they have to be one.
+    pub part: Option<(Instant, Vec<usize>)>,
 }
 
 /// Something that is done to the convoy, or in it.
@@ -18,13 +23,17 @@ pub struct Drive {
 pub enum Step {
     Fault(Fault),
     Press { car: usize, button: Button },
+    PressPhone { phone: usize, key: usize },
 }
 
 /// What someone in a car wants.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Button {
     Add,
+    /// The track of the first entry, once more.
+    AddFirstAgain,
     RemoveFirst,
+    RemoveLast,
     MoveFirstTo(usize),
     Do(Command),
 }
@@ -59,6 +68,28 @@ pub enum Fault {
     Start {
         car: usize,
         reboot: bool,
+    },
+    KillServer,
+    StartServer {
+        reboot: bool,
+    },
+    /// A car's wall clock is set, by so much too far.
+    StepWall {
+        car: usize,
+        by_us: i64,
+    },
+    /// So much more is lost between cars, and comes twice.
+    Weather {
+        loss_permille: i64,
+        duplicates_permille: i64,
+    },
+    /// A phone comes into the convoy, or goes.
+    MovePhone {
+        phone: usize,
+    },
+    /// These hear each other, and the server, and nobody else.
+    HealPart {
+        cars: Vec<usize>,
     },
 }
 
@@ -103,10 +134,10 @@ pub fn draw(seed: u64) -> Drive {
         steps.push((back, Step::Fault(Fault::SlowServer { one_way_us: WAN_US })));
     }
     steps.sort_by_key(|(at, _)| *at);
-    Drive { terms, steps }
+    Drive { terms, conditions: None, steps, part: None }
 }
 
-fn press(chance: &mut Chance, early: bool) -> Button {
+pub(super) fn press(chance: &mut Chance, early: bool) -> Button {
     match chance.below(if early { 4 } else { 20 }) {
         0..=5 => Button::Add,
         6 | 7 => Button::Do(Command::Play { entry: None }),
@@ -122,7 +153,7 @@ fn press(chance: &mut Chance, early: bool) -> Button {
     }
 }
 
-fn misfortune(chance: &mut Chance, terms: Terms) -> Vec<Fault> {
+pub(super) fn misfortune(chance: &mut Chance, terms: Terms) -> Vec<Fault> {
     let car = chance.below(terms.cars);
     let silently = chance.happens(0.5);
     let all = 0..terms.cars;

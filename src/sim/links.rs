@@ -37,20 +37,25 @@ impl World {
             }
             MeshCommand::Send { to, message } => {
                 for peer in to.iter().filter_map(|device| self.number_of(device)).collect::<Vec<_>>() {
-                    self.sent += 1;
-                    if let Some(end) = self.end_of(car, peer).filter(|end| end.up) {
-                        let mut message = message.clone();
-                        if let PeerMessage::Beat(beat) = &mut *message {
-                            beat.sent = self.mono(car);
-                        }
-                        self.carry(car, peer, end.attempt, message);
-                    }
+                    self.send(car, peer, &message);
                 }
             }
             MeshCommand::Close { peer } => {
                 let Some(peer) = self.number_of(&peer) else { return };
                 self.end(car, peer);
             }
+        }
+    }
+
+    pub(super) fn send(&mut self, car: usize, peer: usize, message: &PeerMessage) {
+        self.sent += 1;
+        if let Some(end) = self.end_of(car, peer).filter(|end| end.up) {
+            let mut message = Box::new(message.clone());
+            if let PeerMessage::Beat(beat) = &mut *message {
+                beat.sent = self.mono(car);
+                self.falsify(car, beat);
+            }
+            self.carry(car, peer, end.attempt, message);
         }
     }
 
@@ -110,18 +115,21 @@ impl World {
     }
 
     /// Sends a message over a link. A control that is lost is sent again, and holds up those after it; a beat is not.
-    fn carry(&mut self, from: usize, to: usize, attempt: Attempt, message: Box<PeerMessage>) {
+    pub(super) fn carry(&mut self, from: usize, to: usize, attempt: Attempt, message: Box<PeerMessage>) {
         let is_beat = matches!(*message, PeerMessage::Beat(_));
         let tries = if is_beat { 1 } else { 1 + RETRANSMITS };
-        let lost = (0..tries).take_while(|_| self.lan.loses(&mut self.chance)).count();
+        let lost = (0..tries).take_while(|_| self.lan.loses(self.now, &mut self.chance)).count();
         if lost == tries || !self.lan.passes(from, to) {
             return;
         }
-        let mut at = self.now + lost as Instant * RETRANSMIT_US + self.lan.delay_us(&mut self.chance);
+        let mut at = self.now + lost as Instant * RETRANSMIT_US + self.lan.delay_us(self.now, &mut self.chance);
         if !is_beat {
             let last = self.in_order.entry((from, to)).or_default();
             at = at.max(*last);
             *last = at;
+        } else if self.lan.doubles(&mut self.chance) {
+            let again = self.now + self.lan.delay_us(self.now, &mut self.chance);
+            self.at(again, Event::Arrive { from, to, attempt, message: message.clone() });
         }
         self.at(at, Event::Arrive { from, to, attempt, message });
     }
@@ -134,6 +142,7 @@ impl World {
             return;
         }
         let (Some(device), received) = (self.device_of(from), self.mono(to)) else { return };
+        self.note_mischief(from, to, &message);
         self.input(to, Input::Mesh(MeshEvent::Message { from: device, message, received }));
     }
 
@@ -151,7 +160,7 @@ impl World {
         }
         self.stir_links(format!("{car} ends its link with {peer}"));
         if self.lan.passes(car, peer) && !self.chance.happens(0.3) {
-            let at = self.now + self.lan.delay_us(&mut self.chance);
+            let at = self.now + self.lan.delay_us(self.now, &mut self.chance);
             self.at(at, Event::Hangup { car: peer, peer: car, attempt: end.attempt });
         }
     }

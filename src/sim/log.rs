@@ -12,28 +12,15 @@ use crate::core::status::Member;
 
 impl World {
     /// Notes what happens, where a log is kept.
-    pub(super) fn note(&mut self, what: impl FnOnce() -> Option<String>) {
-        if self.log.is_some()
-            && let Some(text) = what()
-        {
-            self.write(&text);
+    pub(super) fn note(&mut self, what: impl FnOnce(&Self) -> Option<String>) {
+        let text = self.log.as_ref().and_then(|_| what(self));
+        if let (Some(log), Some(text)) = (&mut self.log, text) {
+            log.push(format!("{:>10.3}  {text}", self.now as f64 / 1e6));
         }
     }
 
-    /// Notes what a car is told, but for what comes all the time.
-    pub(super) fn note_input(&mut self, car: usize, input: &Input) {
-        let text = self.log.as_ref().and_then(|_| self.words(input));
-        if let Some(text) = text {
-            self.write(&format!("{car} <- {text}"));
-        }
-    }
-
-    fn write(&mut self, text: &str) {
-        let line = format!("{:>10.3}  {text}", self.now as f64 / 1e6);
-        self.log.get_or_insert_default().push(line);
-    }
-
-    fn words(&self, input: &Input) -> Option<String> {
+    /// What a car is told, but for what comes all the time.
+    pub(super) fn words(&self, input: &Input) -> Option<String> {
         Some(match input {
             Input::Wake | Input::Server(ServerEvent::Probed { .. }) => return None,
             Input::Stored(id) => format!("stored {}", self.id(id)),
@@ -70,6 +57,7 @@ impl World {
             PeerMessage::Signal { signal, hops } => {
                 format!("{:?} of {}, hop {hops}", signal.signal.kind, self.name(&signal.from))
             }
+            PeerMessage::Revoked(list) => format!("list {} of who is out", list.number),
             PeerMessage::Goodbye => "goodbye".into(),
         })
     }

@@ -5,6 +5,7 @@ use super::chance::Chance;
 use super::disk::Disk;
 use super::links::End;
 use super::server::Socket;
+use super::wall::Wall;
 use crate::core::car::{Car, Identity, Start};
 use crate::core::changes::ChangeId;
 use crate::core::clock::MonoTime;
@@ -12,6 +13,7 @@ use crate::core::id::{ConvoyId, DeviceId, UserId};
 use crate::core::io::RequestId;
 use crate::core::mesh::MeshSettings;
 use crate::core::signature::DeviceKey;
+use crate::core::ticket::Role;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a car's own clock runs.
@@ -22,8 +24,8 @@ pub(super) struct Crystal {
 }
 
 impl Crystal {
-    fn draw(chance: &mut Chance) -> Self {
-        Self { zero: chance.between(0, 4_000_000_000), rate: chance.between(-100, 100) as f64 * 1e-6 }
+    pub(super) fn draw(worst_ppm: i64, chance: &mut Chance) -> Self {
+        Self { zero: chance.between(0, 4_000_000_000), rate: chance.between(-worst_ppm, worst_ppm) as f64 * 1e-6 }
     }
 
     pub(super) fn mono(&self, at: Instant) -> MonoTime {
@@ -63,7 +65,10 @@ pub(super) struct Node {
     /// When the next wake is due; an earlier one that was planned is void.
     pub(super) wake: Option<Instant>,
     pub(super) requests: u64,
+    /// As what the server takes it in.
+    pub(super) role: Role,
     pub(super) acknowledged: BTreeSet<ChangeId>,
+    pub(super) wall: Wall,
     pub(super) waiting: BTreeSet<RequestId>,
 }
 
@@ -75,7 +80,7 @@ impl Node {
         let user = UserId::new(format!("user-{number}")).ok()?;
         Some(Self {
             identity: Identity { key, user, name: format!("car {number}"), version: "sim".into() },
-            crystal: Crystal::draw(chance),
+            crystal: Crystal::draw(100, chance),
             car: None,
             life: 0,
             disk: Disk::default(),
@@ -89,9 +94,24 @@ impl Node {
             socket: Socket::default(),
             wake: None,
             requests: 0,
+            role: Role::Dj,
             acknowledged: BTreeSet::new(),
+            wall: Wall::default(),
             waiting: BTreeSet::new(),
         })
+    }
+
+    pub(super) fn key(&self) -> &DeviceKey {
+        &self.identity.key
+    }
+
+    /// Whether anyone may hear what it says.
+    pub(super) fn reaches_anyone(&self) -> bool {
+        self.socket.connection.is_some() || self.ends.values().any(|end| end.up)
+    }
+
+    pub(super) fn user(&self) -> &UserId {
+        &self.identity.user
     }
 
     pub(super) fn device(&self) -> &DeviceId {
@@ -109,6 +129,7 @@ impl Node {
             identity: self.identity.clone(),
             convoy: Some(convoy),
             has_server,
+            satellite: false,
             mesh: MeshSettings { enabled: true, idle_us: 10_000_000, battery: self.battery, ..MeshSettings::default() },
             saved: self.disk.saved.clone(),
             tail: self.disk.tail(),

@@ -1,6 +1,6 @@
 //! The server of the drive: the real authority, behind connections that are cut, openly or silently.
 
-use super::world::{Event, World};
+use super::world::{Event, WAN_US, World};
 use super::{Instant, SECOND};
 use crate::core::authority::{Authority, ConnectionId, Message, Newcomer, Now, Output};
 use crate::core::changes::{Change, Verdict};
@@ -23,6 +23,13 @@ pub(super) struct Socket {
     round_trip_us: Option<i64>,
 }
 
+impl Socket {
+    /// What waited in the connection is gone.
+    pub(super) fn forget(&mut self) {
+        self.stuck.clear();
+    }
+}
+
 #[derive(Debug)]
 enum Stuck {
     Up(ServerCommand),
@@ -31,8 +38,12 @@ enum Stuck {
 
 /// What messages wait on the way to the server, on average.
 pub(super) const WAN_QUEUE_US: f64 = 2_000.0;
+/// TCP sends what was lost again after so long.
+const RESENT_US: Instant = 200_000;
 /// Both sides take a silent connection for dead after so long.
 const SILENT_US: Instant = 4 * SECOND;
+/// A connection that the server ended is tried again after so long.
+const REDIAL_US: Instant = 2 * SECOND;
 /// The server runs for so long already.
 const BOOTED_US: i64 = 700 * SECOND;
 
@@ -89,7 +100,7 @@ impl World {
         node.socket.connections += 1;
         node.socket.connection = Some(node.socket.connections);
         self.disturbed(|| format!("{car} has the server"));
-        self.tell_car(car, ServerEvent::Up { dialect: Dialect::Jamz });
+        self.tell_car(car, ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
     }
 
     pub(super) fn perform_server(&mut self, car: usize, command: ServerCommand) {
@@ -101,7 +112,7 @@ impl World {
         }
     }
 
-    fn tell_server(&mut self, car: usize, command: ServerCommand) {
+    pub(super) fn tell_server(&mut self, car: usize, command: ServerCommand) {
         let connection = self.nodes.get(car).and_then(|node| node.socket.connection);
         let (Some(connection), sent) = (connection, self.mono(car)) else { return };
         let at = self.wan_at((car, usize::MAX));
@@ -121,7 +132,16 @@ impl World {
 
     /// TCP keeps the order.
     fn wan_at(&mut self, way: (usize, usize)) -> Instant {
-        let at = self.now + self.wan_us + self.chance.queueing(WAN_QUEUE_US);
+        let at = match &self.wan {
+            None => self.now + self.wan_us + self.chance.queueing(WAN_QUEUE_US),
+            Some(air) => {
+                let mut at = self.now + self.wan_us - WAN_US;
+                while air.loses(at, &mut self.chance) {
+                    at += RESENT_US;
+                }
+                at + air.delay_us(at, &mut self.chance)
+            }
+        };
         let last = self.in_order.entry(way).or_default();
         *last = at.max(*last);
         *last
@@ -152,13 +172,15 @@ impl World {
     pub(super) fn at_server(&mut self, car: usize, connection: u32, command: ServerCommand, sent: MonoTime) {
         let now = self.server_now();
         let Some(node) = self.nodes.get(car).filter(|node| node.socket.connection == Some(connection)) else { return };
-        let round_trip_us = node.socket.round_trip_us;
+        let (round_trip_us, role) = (node.socket.round_trip_us, node.role);
         let Some(server) = &mut self.server else { return };
         let id = name(car, connection);
+        server.note_ask(&id, now);
         match command {
             ServerCommand::Join { device, user, name, claim, .. } => {
                 let (connection, kind, dialect) = (id, MemberKind::Car, Dialect::Jamz);
-                let newcomer = Newcomer { connection, device, user, name, kind, dialect };
+                let newcomer =
+                    Newcomer { connection, device, user, name, kind, dialect, role, proven: true, guest: None };
                 let event = match server.handle_join(newcomer, claim, now) {
                     Ok(()) => {
                         ServerEvent::Joined { snapshot: Box::new(server.snapshot().clone()), members: server.members() }
@@ -170,7 +192,7 @@ impl World {
             ServerCommand::Leave => server.handle_leave(&id, false, now),
             ServerCommand::Probe { .. } => {
                 if let Some(us) = round_trip_us {
-                    server.handle_round_trip(&id, us);
+                    server.handle_round_trip(&id, us, now.mono);
                 }
                 let at = server.clock().convoy(now.mono);
                 let lead_us = server.lead_us();
@@ -178,8 +200,12 @@ impl World {
                 self.tell_car(car, event);
             }
             ServerCommand::Change(change) => self.change_at_server(car, &id, *change, now),
-            ServerCommand::Signal(signed) => self.signal_at_server(car, signed),
-            ServerCommand::Backend(_) => {}
+            ServerCommand::PassOn { change, ticket } => {
+                server.handle_ticket(&ticket);
+                self.change_at_server(car, &id, *change, now);
+            }
+            ServerCommand::Signal(signed) => self.signal_at_server(car, &id, signed, now),
+            ServerCommand::Invite { .. } | ServerCommand::Backend(_) => {}
         }
         self.drain_server();
     }
@@ -187,24 +213,37 @@ impl World {
     fn change_at_server(&mut self, car: usize, id: &ConnectionId, change: Change, now: Now) {
         let Some(server) = &mut self.server else { return };
         let change_id = change.id.clone();
+        self.known = Some(change_id.clone()).filter(|id| server.snapshot().versions.knows(id));
         let decided = server.handle_change(id, change, now);
         let verdict = decided.unwrap_or_else(|reason| Verdict::Refused { reason });
         self.tell_car(car, ServerEvent::Acked { change: change_id, verdict });
     }
 
-    fn signal_at_server(&mut self, from: usize, signed: Box<SignedSignal>) {
+    fn signal_at_server(&mut self, from: usize, id: &ConnectionId, signed: Box<SignedSignal>, now: Now) {
         self.signals += 1;
+        let heard = self.server.as_mut().map(|server| server.handle_signal(id, Some(&signed.to), now));
+        if !matches!(heard, Some(Ok(_))) {
+            return;
+        }
         if let Some(to) = self.number_of(&signed.to).filter(|to| *to != from) {
             self.tell_car(to, ServerEvent::Signal(signed));
         }
     }
 
-    fn drain_server(&mut self) {
-        let mut sends = Vec::new();
+    pub(super) fn drain_server(&mut self) {
+        self.keep_server();
+        let (mut sends, mut dismissed) = (Vec::new(), Vec::new());
         if let Some(server) = &mut self.server {
             while let Some(output) = server.poll_output() {
-                if let Output::Send { to, message } = output {
-                    sends.push((to, message));
+                match output {
+                    Output::Send { to, message } => sends.push((to, message)),
+                    Output::Dismiss { connection, .. } => dismissed.push(connection),
+                    Output::Record(recorded) => {
+                        if self.known.as_ref() == Some(&recorded.change.id) {
+                            self.twice.push((usize::MAX, recorded.change.id.clone()));
+                        }
+                        self.storage.record(*recorded);
+                    }
                 }
             }
         }
@@ -218,11 +257,27 @@ impl World {
                     }
                     Message::Members(members) => ServerEvent::Members(members.clone()),
                     Message::State(snapshot) => ServerEvent::State(snapshot.clone()),
+                    Message::Tickets(credentials) => ServerEvent::Tickets(credentials.clone()),
                     Message::Phone(_) => continue,
                 };
                 self.tell_car(car, event);
             }
         }
+        for car in dismissed.iter().filter_map(|id| self.seated(id)).collect::<Vec<_>>() {
+            let connection = self.nodes.get(car).and_then(|node| node.socket.connection).unwrap_or_default();
+            self.at(self.now + self.wan_us, Event::Dismissed { car, connection });
+        }
+    }
+
+    /// The server has ended a connection; the car tries another.
+    pub(super) fn dismissed(&mut self, car: usize, connection: u32) {
+        let Some(node) = self.nodes.get_mut(car).filter(|node| node.socket.connection == Some(connection)) else {
+            return;
+        };
+        node.socket.connection = None;
+        self.disturbed(|| format!("the server has let {car} go"));
+        self.input(car, Input::Server(ServerEvent::Down { reason: "the server ended the connection".into() }));
+        self.at(self.now + REDIAL_US, Event::Dial { car });
     }
 
     fn seated(&self, id: &ConnectionId) -> Option<usize> {
@@ -232,7 +287,8 @@ impl World {
     }
 
     pub(super) fn server_now(&self) -> Now {
-        Now { mono: MonoTime(BOOTED_US + self.now), unix_ms: self.now / 1_000 }
+        let since = self.storage.booted;
+        Now { mono: MonoTime(if since == 0 { BOOTED_US } else { 0 } + self.now - since), unix_ms: self.now / 1_000 }
     }
 
     pub(super) fn found_server(&mut self, convoy: ConvoyId) {

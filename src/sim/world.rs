@@ -1,17 +1,17 @@
 //! The road: everything that is going to happen, in order, and the cars that it happens to.
 
+use super::Instant;
 use super::chance::Chance;
 use super::lan::{Air, Lan};
-use super::log::word;
 use super::node::Node;
-use super::{Instant, SECOND};
+use super::rogue::Rogue;
+use super::storage::Storage;
 use crate::core::authority::Authority;
-use crate::core::changes::{Action, ChangeId, Hlc, Verdict};
+use crate::core::changes::{ChangeId, Hlc};
 use crate::core::clock::MonoTime;
 use crate::core::id::{ConvoyId, DeviceId, EntryId};
-use crate::core::io::{Input, Output, RequestId, ServerCommand, ServerEvent};
-use crate::core::mesh::{Attempt, LanCommand, LanEvent, PeerMessage};
-use crate::core::request::Command;
+use crate::core::io::{Input, ServerCommand, ServerEvent};
+use crate::core::mesh::{Attempt, PeerMessage};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What kind of drive it is.
@@ -30,6 +30,7 @@ pub(super) enum Event {
     Input { car: usize, life: u32, input: Box<Input> },
     Hung { car: usize, connection: u32 },
     Dial { car: usize },
+    Dismissed { car: usize, connection: u32 },
     AtServer { car: usize, connection: u32, command: Box<ServerCommand>, sent: MonoTime },
     FromServer { car: usize, connection: u32, event: Box<ServerEvent> },
     Ice { offerer: usize, answerer: usize, attempt: Attempt, until: Instant },
@@ -37,6 +38,7 @@ pub(super) enum Event {
     Arrive { from: usize, to: usize, attempt: Attempt, message: Box<PeerMessage> },
     Hangup { car: usize, peer: usize, attempt: Attempt },
     Browse,
+    Mischief,
 }
 
 /// The road and all who are on it.
@@ -48,44 +50,68 @@ pub struct World {
     pub(super) lan: Lan,
     pub(super) server: Option<Authority>,
     pub(super) convoy: ConvoyId,
-    has_server: bool,
+    pub(super) has_server: bool,
     queue: BTreeMap<(Instant, u64), Event>,
     count: u64,
     /// The least that a message takes to the server, and back.
     pub(super) wan_us: Instant,
-    /// When that last changed.
+    /// What is on the way there beside that, where it was drawn.
+    pub(super) wan: Option<Air>,
+    pub(super) storage: Storage,
+    /// Phones that are in the convoy now.
+    pub(super) phones: BTreeSet<usize>,
+    /// Disks lose what was not synced, and wall clocks are wrong.
+    pub(super) is_harsh: bool,
+    /// Who reach each other agree within this, while no storm rages.
+    pub(super) agreed_us: Instant,
+    /// Beside queues, clocks differ by no more than this.
+    pub(super) apart_us: i64,
+    /// Crystals are worse than those that are sold.
+    pub(super) has_bad_crystals: bool,
+    /// When the way to the server last changed.
     pub(super) slowed: Instant,
     /// When what was sent last on a way that keeps order arrives.
     pub(super) in_order: BTreeMap<(usize, usize), Instant>,
     /// Since when each pair has heard each other, or has not.
-    browsing: BTreeMap<(usize, usize), (bool, Instant)>,
-    /// When a link, a connection or a car last came or went.
+    pub(super) browsing: BTreeMap<(usize, usize), (bool, Instant)>,
+    /// When a link, a connection or a car last came or went, and when something was last cut, or healed.
     pub(super) disturbed: Instant,
-    /// When something was last cut, or healed.
     pub(super) fault: Instant,
-    /// Messages that cars gave to links.
+    /// Messages that cars gave to links, and signals that went by the server.
     pub(super) sent: u64,
-    /// Signals that went by the server.
     pub(super) signals: u64,
-    /// The entries that were ever added, by change, and those that were ever removed.
+    /// The entries that were ever added, and those that were ever removed, by change.
     pub(super) additions: BTreeMap<ChangeId, EntryId>,
-    pub(super) removals: BTreeSet<EntryId>,
+    pub(super) removals: BTreeMap<ChangeId, EntryId>,
     /// Changes that were made since that was last looked at, and by whom.
     pub(super) made: Vec<(usize, ChangeId)>,
     /// When each control of playback was given.
     pub(super) controls: BTreeMap<ChangeId, Hlc>,
+    /// What the input of now brings, if whom it is brought to knows it.
+    pub(super) known: Option<ChangeId>,
+    /// How many changes cars ever made.
+    pub(super) authored: usize,
+    /// Changes that someone took in again though he had them, since that was last looked at.
+    pub(super) twice: Vec<(usize, ChangeId)>,
+    /// How many faults there were.
+    pub(super) faults: u64,
     /// Changes that lost or were refused, of which their authors are told.
     pub(super) overruled: BTreeSet<ChangeId>,
+    /// How often a listener has said what he may not do.
+    pub(super) defied: u64,
+    pub(super) rogue: Option<Rogue>,
+    /// Who muted whom since that was last looked at.
+    pub(super) mutes: Vec<(usize, String)>,
     /// What link came or went since that was last looked at.
     pub(super) link_changed: Option<String>,
     pub(super) log: Option<Vec<String>>,
 }
 
-/// DNS-SD finds a car after so long, and misses it after so long.
-const FOUND_US: Instant = 400_000;
-const MISSED_US: Instant = 6 * SECOND;
-const BROWSE_US: Instant = 200_000;
-
+/// Phones that come and go.
+pub(super) const PHONES_MAX: usize = 3;
+/// On Wi-Fi, all agree after so long, and their clocks are no further apart than this.
+const AGREED_US: Instant = super::SECOND;
+const APART_US: i64 = 2_000;
 /// A server is so far away.
 pub(super) const WAN_US: Instant = 12_000;
 
@@ -106,6 +132,13 @@ impl World {
             queue: BTreeMap::new(),
             count: 0,
             wan_us: WAN_US,
+            wan: None,
+            storage: Storage::default(),
+            phones: BTreeSet::new(),
+            is_harsh: false,
+            agreed_us: AGREED_US,
+            apart_us: APART_US,
+            has_bad_crystals: false,
             slowed: 0,
             in_order: BTreeMap::new(),
             browsing: BTreeMap::new(),
@@ -114,10 +147,17 @@ impl World {
             sent: 0,
             signals: 0,
             additions: BTreeMap::new(),
-            removals: BTreeSet::new(),
+            removals: BTreeMap::new(),
             made: Vec::new(),
             controls: BTreeMap::new(),
+            known: None,
+            authored: 0,
+            twice: Vec::new(),
+            faults: 0,
             overruled: BTreeSet::new(),
+            defied: 0,
+            rogue: None,
+            mutes: Vec::new(),
             link_changed: None,
             log: logs.then(Vec::new),
         };
@@ -159,14 +199,8 @@ impl World {
             Event::Stored { car, life, change } => {
                 if let Some(node) = self.nodes.get_mut(car).filter(|node| node.life == life) {
                     let id = change.id.clone();
-                    match &change.action {
-                        Action::Add { entry, .. } => drop(self.additions.insert(id.clone(), entry.clone())),
-                        Action::Remove { entry } => drop(self.removals.insert(entry.clone())),
-                        Action::Move { .. } => {}
-                        _ => drop(self.controls.insert(id.clone(), change.hlc)),
-                    }
                     self.made.push((car, id.clone()));
-                    node.disk.store(*change);
+                    node.disk.stored(*change);
                     self.input(car, Input::Stored(id));
                 }
             }
@@ -177,6 +211,7 @@ impl World {
             }
             Event::Hung { car, connection } => self.hang_up_server(car, connection),
             Event::Dial { car } => self.dial(car),
+            Event::Dismissed { car, connection } => self.dismissed(car, connection),
             Event::AtServer { car, connection, command, sent } => self.at_server(car, connection, *command, sent),
             Event::FromServer { car, connection, event } => self.hear_from_server(car, connection, *event),
             Event::Ice { offerer, answerer, attempt, until } => self.try_ice(offerer, answerer, attempt, until),
@@ -184,167 +219,8 @@ impl World {
             Event::Arrive { from, to, attempt, message } => self.arrive(from, to, attempt, message),
             Event::Hangup { car, peer, attempt } => self.hang_up(car, peer, attempt),
             Event::Browse => self.browse(),
+            Event::Mischief => self.do_mischief(),
         }
-    }
-
-    /// Gives a car an input, does what it wants done, and plans its next wake.
-    pub(super) fn input(&mut self, car: usize, input: Input) {
-        let now = self.now;
-        self.note_input(car, &input);
-        let Some(node) = self.nodes.get_mut(car) else { return };
-        let mono = node.crystal.mono(now);
-        let Some(core) = &mut node.car else { return };
-        let before = core.obeys();
-        core.handle(input, mono);
-        self.drain(car);
-        let Some(node) = self.nodes.get_mut(car) else { return };
-        let Some(core) = &node.car else { return };
-        let after = core.obeys();
-        let wake = core.poll_timeout().map(|wake| node.crystal.instant(wake).max(now + 1));
-        if node.wake != wake {
-            node.wake = wake;
-            if let Some(wake) = wake {
-                self.at(wake, Event::Wake { car });
-            }
-        }
-        if before != after {
-            let text = self.obeyed(&after);
-            self.note(|| Some(format!("{car} obeys {text}")));
-        }
-    }
-
-    fn drain(&mut self, car: usize) {
-        loop {
-            let output =
-                self.nodes.get_mut(car).and_then(|node| node.car.as_mut()).and_then(crate::core::car::Car::poll_output);
-            let Some(output) = output else { return };
-            self.perform(car, output);
-        }
-    }
-
-    fn perform(&mut self, car: usize, output: Output) {
-        match output {
-            Output::Store(change) => {
-                let at = self.now + self.chance.between(1_000, 20_000);
-                let life = self.nodes.get(car).map_or(0, |node| node.life);
-                self.at(at, Event::Stored { car, life, change });
-            }
-            Output::Record { change, verdict } => self.nodes_mut(car, |node| node.disk.record(*change, &verdict)),
-            Output::Settle { change, verdict } => {
-                self.note(|| Some(format!("{car} settles {}: {}", change.sequence, word(&verdict))));
-                self.nodes_mut(car, |node| node.disk.settle(&change, &verdict));
-                if matches!(verdict, Verdict::Refused { .. } | Verdict::Superseded { .. }) {
-                    self.overruled.insert(change);
-                }
-            }
-            Output::Remember(saved) => self.nodes_mut(car, |node| node.disk.remember(*saved)),
-            Output::Reply { request, result } => {
-                let text = self.answer(&result);
-                self.note(|| Some(format!("{car} answers: {text}")));
-                self.nodes_mut(car, |node| {
-                    node.waiting.remove(&request);
-                    if let Ok(done) = result {
-                        node.acknowledged.extend(done.changes);
-                    }
-                });
-            }
-            Output::Server(command) => self.perform_server(car, command),
-            Output::Mesh(command) => self.perform_mesh(car, command),
-            Output::Lan(LanCommand::Announce { convoy }) => {
-                self.nodes_mut(car, |node| node.announces = convoy.is_some());
-            }
-            Output::Lan(LanCommand::Signal(signed)) => {
-                let Some(to) = self.number_of(&signed.to) else { return };
-                if self.meet(car, to) && self.lan.passes(car, to) && !self.lan.loses(&mut self.chance) {
-                    let at = self.now + self.lan.delay_us(&mut self.chance);
-                    self.input_at(at, to, Input::Lan(LanEvent::Signal(signed)));
-                }
-            }
-            Output::Notice(notice) => self.note(|| Some(format!("{car} says {notice:?}"))),
-            Output::Audio(_) | Output::Resolve(_) => {}
-        }
-    }
-
-    /// A person presses a button.
-    pub fn command(&mut self, car: usize, command: Command) {
-        let Some(node) = self.nodes.get_mut(car).filter(|node| node.car.is_some()) else { return };
-        node.requests += 1;
-        let request = RequestId(node.requests);
-        node.waiting.insert(request);
-        self.input(car, Input::Command { request, command });
-    }
-
-    /// Switches a car on.
-    pub fn start(&mut self, car: usize, reboot: bool) {
-        let (convoy, has_server, now) = (self.convoy.clone(), self.has_server, self.now);
-        if self.nodes.get(car).is_none_or(|node| node.car.is_some()) {
-            return;
-        }
-        self.disturbed(|| format!("{car} starts{}", if reboot { " after a reboot" } else { "" }));
-        self.nodes_mut(car, |node| node.start(convoy, has_server, reboot, now));
-        self.input(car, Input::Wake);
-        let at = self.now + self.chance.between(100_000, 1_500_000);
-        self.at(at, Event::Dial { car });
-    }
-
-    /// Takes a car's power away.
-    pub fn crash(&mut self, car: usize) {
-        let Some(connection) = self.nodes.get(car).map(|node| node.socket.connection) else { return };
-        self.disturbed(|| format!("{car} crashes"));
-        self.nodes_mut(car, Node::stop);
-        if let Some(connection) = connection {
-            self.hang_up_server(car, connection);
-        }
-        let pairs: Vec<(usize, usize)> =
-            self.browsing.keys().filter(|(a, b)| *a == car || *b == car).copied().collect();
-        for pair in pairs {
-            self.browsing.insert(pair, (false, self.now));
-        }
-    }
-
-    /// Cars find each other on the network, and miss each other, some time after it has become so.
-    fn browse(&mut self) {
-        for a in 0..self.nodes.len() {
-            for b in (0..self.nodes.len()).filter(|b| *b != a) {
-                let announces = |car: usize| self.nodes.get(car).is_some_and(|node| node.announces);
-                let is_there = announces(a) && announces(b) && self.meet(a, b) && self.lan.passes_both(a, b);
-                let (was_there, since) = *self.browsing.entry((a, b)).or_insert((false, self.now));
-                if is_there != was_there {
-                    self.browsing.insert((a, b), (is_there, self.now));
-                    continue;
-                }
-                let knows = self.nodes.get(a).is_some_and(|node| node.found.contains(&b));
-                let patience_us = if is_there { FOUND_US } else { MISSED_US };
-                if knows == is_there || self.now - since < patience_us || !announces(a) {
-                    continue;
-                }
-                let Some(device) = self.device_of(b) else { continue };
-                self.nodes_mut(a, |node| if is_there { node.found.insert(b) } else { node.found.remove(&b) });
-                let event = if is_there { LanEvent::Found { device } } else { LanEvent::Lost { device } };
-                self.input(a, Input::Lan(event));
-            }
-        }
-        self.at(self.now + BROWSE_US, Event::Browse);
-    }
-
-    /// The car runs on a battery, from its next start on.
-    pub fn put_on_battery(&mut self, car: usize) {
-        self.nodes_mut(car, |node| node.battery = true);
-    }
-
-    /// No link comes through to the car.
-    pub fn put_behind_firewall(&mut self, car: usize) {
-        self.nodes_mut(car, |node| node.firewalled = true);
-    }
-
-    /// The car shares no network with others.
-    pub fn take_off_network(&mut self, car: usize) {
-        self.nodes_mut(car, |node| node.roams = true);
-    }
-
-    /// Whether two cars can share a network at all.
-    fn meet(&self, a: usize, b: usize) -> bool {
-        [a, b].iter().all(|car| self.nodes.get(*car).is_some_and(|node| !node.roams))
     }
 
     /// How many messages went over links, and how many signals by the server, so far.
@@ -382,9 +258,19 @@ impl World {
         self.nodes.iter().flat_map(|node| &node.acknowledged)
     }
 
+    /// Who may ever be an author.
+    pub(super) fn authors(&self) -> usize {
+        self.nodes.len() + PHONES_MAX
+    }
+
+    /// How much is still to happen.
+    pub(super) fn events(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Something came or went, after which everyone has to find his place.
     pub(super) fn disturbed(&mut self, what: impl FnOnce() -> String) {
         self.disturbed = self.now;
-        self.note(|| Some(what()));
+        self.note(|_| Some(what()));
     }
 }

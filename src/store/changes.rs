@@ -1,13 +1,13 @@
 //! The change log: what this device did, until and after an authority had it, and what others did, for the history.
 
-use crate::core::changes::{Action, Change, ChangeId, Verdict};
+use crate::core::changes::{Action, CHANGES_KEPT_MAX, Change, ChangeId, Verdict};
 use crate::core::id::EntryId;
 use crate::core::request::HistoryEntry;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// Settled changes that are kept, the newest; unsettled ones are kept whatever their number. As many as the core keeps
-/// for a server that is out of reach: at a start it is handed all of them that count.
-pub(super) const HISTORY_MAX: i64 = 24_576;
+/// Settled changes that are kept, the newest; unsettled ones are kept whatever their number. At a start the core is
+/// handed all of them that count.
+pub(super) const HISTORY_MAX: i64 = CHANGES_KEPT_MAX as i64;
 
 /// Version 1. `entry` names the playlist entry, so that a removal can be shown with its title.
 pub(super) const TABLE: &str = "
@@ -121,8 +121,9 @@ pub(super) fn salvage(db: &Connection) -> Vec<Change> {
 }
 
 /// The newest changes, the newest first.
-pub(super) fn history(db: &Connection, limit: u32) -> rusqlite::Result<Vec<HistoryEntry>> {
-    db.prepare_cached("SELECT state, reason, subject, recorded_unix_s, body FROM changes ORDER BY row DESC LIMIT ?1")?
+pub(super) fn history(db: &Connection, limit: u32, pending: bool) -> rusqlite::Result<Vec<HistoryEntry>> {
+    let rows = if pending { "WHERE own AND state = 'pending' ORDER BY row" } else { "ORDER BY row DESC" };
+    db.prepare_cached(&format!("SELECT state, reason, subject, recorded_unix_s, body FROM changes {rows} LIMIT ?1"))?
         .query_map([limit], |row| Ok(entry(row)?.ok()))?
         .filter_map(Result::transpose)
         .collect()

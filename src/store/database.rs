@@ -1,8 +1,10 @@
 //! SQLite files: how each is opened, checked, brought to its schema, and set aside when it is damaged.
 
 use super::error::StoreError;
+use super::read_only;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,27 +24,37 @@ pub(super) struct Opened {
     pub path: PathBuf,
     /// Where the damaged one before it went, if there was one.
     pub set_aside: Option<PathBuf>,
+    /// The disk takes no writes: this is what was on it, in memory.
+    pub is_read_only: bool,
 }
 
 /// How long to wait for another process that is just ending.
-const BUSY_MAX: Duration = Duration::from_secs(2);
+pub(super) const BUSY_MAX: Duration = Duration::from_secs(2);
 /// Damaged files that are kept; with more, the disk itself needs a look.
 const SET_ASIDE_MAX: u32 = 100;
 
 /// Opens `schema.file` in `dir`, making both if need be. One process at a time has it open. A damaged file is moved
-/// aside, never deleted, and a fresh one is begun.
+/// aside, never deleted, and a fresh one is begun. Of a disk that takes no writes a copy in memory is opened.
 pub(super) fn open(dir: &Path, schema: &Schema) -> Result<Opened, StoreError> {
     let path = dir.join(schema.file);
-    make_private(dir, &path).map_err(|problem| StoreError::Io { path: path.clone(), problem })?;
+    match make_private(dir, &path) {
+        Ok(()) => {}
+        Err(problem) if problem.kind() == ErrorKind::ReadOnlyFilesystem => {
+            tracing::error!(file = %path.display(), "the disk is read-only: this is kept in memory alone");
+            let connection = open_copy(&path, schema).map_err(|trouble| trouble.into_error(&path))?;
+            return Ok(Opened { connection, path, set_aside: None, is_read_only: true });
+        }
+        Err(problem) => return Err(StoreError::Io { path, problem }),
+    }
     match open_sound(&path, schema) {
-        Ok(connection) => Ok(Opened { connection, path, set_aside: None }),
+        Ok(connection) => Ok(Opened { connection, path, set_aside: None, is_read_only: false }),
         Err(Trouble::Damaged(problem)) => {
             let aside = set_aside(&path)?;
             tracing::error!(file = %path.display(), aside = %aside.display(), problem, "a damaged database was set \
                 aside");
             make_private(dir, &path).map_err(|problem| StoreError::Io { path: path.clone(), problem })?;
             let connection = open_sound(&path, schema).map_err(|trouble| trouble.into_error(&path))?;
-            Ok(Opened { connection, path, set_aside: Some(aside) })
+            Ok(Opened { connection, path, set_aside: Some(aside), is_read_only: false })
         }
         Err(trouble) => Err(trouble.into_error(&path)),
     }
@@ -68,7 +80,7 @@ impl Trouble {
         let path = path.to_owned();
         match self {
             Self::Damaged(problem) => {
-                StoreError::Io { path, problem: std::io::Error::new(std::io::ErrorKind::InvalidData, problem) }
+                StoreError::Io { path, problem: std::io::Error::new(ErrorKind::InvalidData, problem) }
             }
             Self::Newer { found, known } => StoreError::Newer { path, found, known },
             Self::Other(problem) => StoreError::Database { path, problem },
@@ -101,6 +113,12 @@ fn open_sound(path: &Path, schema: &Schema) -> Result<Connection, Trouble> {
     Ok(connection)
 }
 
+fn open_copy(path: &Path, schema: &Schema) -> Result<Connection, Trouble> {
+    let mut connection = read_only::open(path)?;
+    migrate(&mut connection, schema)?;
+    Ok(connection)
+}
+
 /// All steps at once, or none.
 fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), Trouble> {
     let known = schema.migrations.len() as i64;
@@ -125,7 +143,7 @@ fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     for suffix in ["-wal", "-shm", ""] {
         let from = PathBuf::from(format!("{}{suffix}", path.display()));
         match fs::rename(&from, renamed(suffix, n)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
     }

@@ -1,7 +1,9 @@
 //! The journal: one thread that makes changes and state durable, many at a time, and says so only when they are.
 
-use super::error::{StoreError, sentence};
-use super::queue::{Jobs, Queue, queue};
+use super::error::{StoreError, io_sentence, sentence};
+use super::loaded::{Loaded, load};
+use super::queue::{Jobs, Place, Queue, queue};
+use super::salvage::take_over;
 use super::state::{Fingerprint, Parts};
 use super::{changes, database, state};
 use crate::core::changes::{Change, ChangeId, Verdict};
@@ -9,11 +11,12 @@ use crate::core::clock::{MonoTime, Monotonic};
 use crate::core::id::{ConvoyId, DeviceId};
 use crate::core::io::{Input, Saved};
 use crate::core::request::HistoryEntry;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -44,25 +47,6 @@ pub struct Hooks {
     pub answer: Box<dyn Fn(Input) + Send>,
 }
 
-/// What an earlier run left.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    pub device: Option<DeviceId>,
-    pub saved: Option<Saved>,
-    /// Changes of anyone that count, newer than `saved`, in the order they came. Some of them `saved` may know.
-    pub tail: Vec<Change>,
-    /// The changes of late that count, of anyone, in the order they came: other members may lack them.
-    pub recent: Vec<Change>,
-    /// Own changes that no authority has acknowledged, in the order they were made. `saved` may or may not know them.
-    pub pending: Vec<Change>,
-    /// The last sequence number that an own change ever had; `saved` may be older.
-    pub sequence: u64,
-    /// The boot in which `saved.clock` was good.
-    pub boot_id: Option<String>,
-    /// Where a damaged database was moved, if one was found.
-    pub set_aside: Option<PathBuf>,
-}
-
 /// Something to be kept.
 #[derive(Debug)]
 pub enum Write {
@@ -81,12 +65,14 @@ pub enum Write {
 
 enum Job {
     Write(Write),
-    History { limit: u32, reply: oneshot::Sender<Result<Vec<HistoryEntry>, StoreError>> },
+    History { limit: u32, pending: bool, reply: oneshot::Sender<Result<Vec<HistoryEntry>, StoreError>> },
 }
 
 /// The journal on disk. Dropping it writes what waits, and then returns.
 pub struct Store {
     queue: Option<Queue<Job>>,
+    /// The convoy of the state that was sent last.
+    convoy: Mutex<Option<ConvoyId>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -96,22 +82,23 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written, another process has the journal open, or a newer version wrote it. A damaged
     /// database is no error: it is moved aside, `Loaded::set_aside` says where, and what it still gives is taken over.
+    /// Nor is a disk that is read-only: what it holds is loaded, and own changes are `NotStored`.
     pub fn open(dir: &Path, hooks: Hooks) -> Result<(Self, Loaded), StoreError> {
-        let database::Opened { connection, path, set_aside } = database::open(dir, &SCHEMA)?;
+        let database::Opened { connection, path, set_aside, is_read_only } = database::open(dir, &SCHEMA)?;
         let failed = |problem| StoreError::Database { path: path.clone(), problem };
         if let Some(aside) = &set_aside {
-            salvage(aside, &connection, (hooks.unix_s)()).map_err(failed)?;
+            take_over(aside, &connection, (hooks.unix_s)()).map_err(failed)?;
         }
         let mut loaded = load(&connection).map_err(failed)?;
         loaded.set_aside = set_aside;
-        let (queue, jobs) = queue(QUEUE_MAX);
+        let (queue, jobs) = queue(QUEUE_MAX, BATCH_MAX);
         let convoy = loaded.saved.as_ref().and_then(|saved| saved.convoy.clone());
-        let writer = Writer::new(connection, path.clone(), hooks, convoy);
+        let writer = Writer { is_read_only, ..Writer::new(connection, path.clone(), hooks, convoy.clone()) };
         let thread = Builder::new()
             .name("journal".into())
-            .spawn(move || writer.run(&jobs))
+            .spawn(move || writer.run(jobs))
             .map_err(|problem| StoreError::Io { path, problem })?;
-        Ok((Self { queue: Some(queue), thread: Some(thread) }, loaded))
+        Ok((Self { queue: Some(queue), convoy: Mutex::new(convoy), thread: Some(thread) }, loaded))
     }
 
     /// Hands a write to the writer's thread; never blocks.
@@ -119,26 +106,44 @@ impl Store {
     /// # Errors
     /// The write itself, when too many wait: the disk does not keep up.
     pub fn send(&self, write: Write) -> Result<(), Write> {
-        match self.post(Job::Write(write)) {
+        let place = self.place_of(&write);
+        match self.post(place, Job::Write(write)) {
             Err(Job::Write(write)) => Err(write),
             _ => Ok(()),
         }
     }
 
-    /// The newest changes, the newest first, those just sent included.
+    /// The newest changes, the newest first, those just sent included; or, if `pending`, the own changes that no
+    /// authority has yet, the oldest first.
     ///
     /// # Errors
     /// When the disk does not give them.
-    pub async fn history(&self, limit: u32) -> Result<Vec<HistoryEntry>, StoreError> {
+    pub async fn history(&self, limit: u32, pending: bool) -> Result<Vec<HistoryEntry>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.post(Job::History { limit, reply }).map_err(|_| StoreError::Busy)?;
+        self.post(Place::Between, Job::History { limit, pending, reply }).map_err(|_| StoreError::Busy)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    fn post(&self, job: Job) -> Result<(), Job> {
+    /// A driver waits for what he did to be stored, and it waits for nothing that others did; but it is of the convoy
+    /// and of the device that were written before.
+    fn place_of(&self, write: &Write) -> Place {
+        match write {
+            Write::Own(_) => Place::Ahead,
+            Write::Record { .. } | Write::Settle { .. } => Place::Behind,
+            Write::Device(_) => Place::Between,
+            Write::Remember(saved, _) => {
+                let mut convoy = self.convoy.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_another = *convoy != saved.convoy;
+                convoy.clone_from(&saved.convoy);
+                if is_another { Place::Between } else { Place::Behind }
+            }
+        }
+    }
+
+    fn post(&self, place: Place, job: Job) -> Result<(), Job> {
         match &self.queue {
             None => Err(job),
-            Some(queue) => queue.post(job),
+            Some(queue) => queue.post(place, job),
         }
     }
 }
@@ -154,41 +159,6 @@ impl Drop for Store {
     }
 }
 
-/// Takes over from a damaged journal what it still gives: who this is, and what no authority has yet.
-fn salvage(damaged: &Path, db: &Connection, unix_s: i64) -> rusqlite::Result<()> {
-    let Ok(old) = Connection::open_with_flags(damaged, OpenFlags::SQLITE_OPEN_READ_ONLY) else { return Ok(()) };
-    let transaction = db.unchecked_transaction()?;
-    if let Ok(Some(device)) = state::device(&old) {
-        state::set_device(&transaction, &device)?;
-    }
-    let pending = changes::salvage(&old);
-    for change in &pending {
-        changes::insert_own(&transaction, change, unix_s)?;
-    }
-    let newest = pending.iter().map(|change| change.id.sequence).max();
-    state::raise_sequence(&transaction, state::sequence(&old).unwrap_or(0).max(newest.unwrap_or(0)))?;
-    tracing::warn!(changes = pending.len(), "what the damaged journal still gave was taken over");
-    transaction.commit()
-}
-
-fn load(db: &Connection) -> rusqlite::Result<Loaded> {
-    let mut saved = state::saved(db)?;
-    let sequence = state::sequence(db)?.max(saved.as_ref().map_or(0, |saved| saved.sequence));
-    if let Some(saved) = &mut saved {
-        saved.sequence = sequence;
-    }
-    Ok(Loaded {
-        device: state::device(db)?,
-        saved,
-        tail: changes::tail(db)?,
-        recent: changes::recent(db)?,
-        pending: changes::pending(db)?,
-        sequence,
-        boot_id: state::boot_id(db)?,
-        set_aside: None,
-    })
-}
-
 /// The state that waits to be written, and the changes that it includes and the one before did not.
 struct Memory {
     parts: Parts,
@@ -199,6 +169,8 @@ struct Memory {
 struct Writer {
     db: Connection,
     path: PathBuf,
+    /// Nothing here outlives the process.
+    is_read_only: bool,
     hooks: Hooks,
     memory: Option<Memory>,
     /// The playlist on disk, once this run has written one.
@@ -220,18 +192,31 @@ impl Writer {
         // The first start compacts, too: the last run may have been short.
         let writes = COMPACT_EVERY;
         let waiting = VecDeque::new();
-        Self { db, path, hooks, memory: None, playlist: None, convoy, since: Vec::new(), tried: None, waiting, writes }
+        let (since, is_read_only) = (Vec::new(), false);
+        Self {
+            db,
+            path,
+            is_read_only,
+            hooks,
+            memory: None,
+            playlist: None,
+            convoy,
+            since,
+            tried: None,
+            waiting,
+            writes,
+        }
     }
 
-    fn run(mut self, jobs: &Jobs<Job>) {
+    fn run(mut self, mut jobs: Jobs<Job>) {
         let mut open = true;
         while open {
             let mut batch = Vec::new();
             let mut questions = Vec::new();
-            open = self.gather(jobs, &mut batch, &mut questions);
+            open = self.gather(&mut jobs, &mut batch, &mut questions);
             self.commit(batch, !open);
-            for (limit, reply) in questions {
-                let history = changes::history(&self.db, limit);
+            for (limit, pending, reply) in questions {
+                let history = changes::history(&self.db, limit, pending);
                 // Whoever asked may have gone.
                 let _ =
                     reply.send(history.map_err(|problem| StoreError::Database { path: self.path.clone(), problem }));
@@ -240,7 +225,7 @@ impl Writer {
     }
 
     /// Waits for the first job and takes all that are there; false when no more will come.
-    fn gather(&self, jobs: &Jobs<Job>, batch: &mut Vec<Write>, questions: &mut Vec<Question>) -> bool {
+    fn gather(&self, jobs: &mut Jobs<Job>, batch: &mut Vec<Write>, questions: &mut Vec<Question>) -> bool {
         let mut job = match jobs.next(self.wait_max()) {
             Ok(job) => Some(job),
             Err(RecvTimeoutError::Timeout) => None,
@@ -249,7 +234,7 @@ impl Writer {
         while let Some(taken) = job {
             match taken {
                 Job::Write(write) => batch.push(write),
-                Job::History { limit, reply } => questions.push((limit, reply)),
+                Job::History { limit, pending, reply } => questions.push((limit, pending, reply)),
             }
             job = if batch.len() < BATCH_MAX { jobs.next_waiting() } else { None };
         }
@@ -271,6 +256,10 @@ impl Writer {
         for write in batch {
             match write {
                 Write::Remember(saved, boot_id) => moved |= self.remember(*saved, boot_id),
+                Write::Own(change) if self.is_read_only => {
+                    let problem = io_sentence(&ErrorKind::ReadOnlyFilesystem.into(), &self.path);
+                    (self.hooks.answer)(Input::NotStored { change: change.id, problem });
+                }
                 other => {
                     self.since.extend(counts(&other).cloned());
                     self.waiting.push_back(other);
@@ -322,7 +311,9 @@ impl Writer {
                 Write::Remember(..) => {}
             }
         }
-        state::raise_sequence(&transaction, sequence)?;
+        if sequence > 0 {
+            state::raise_sequence(&transaction, sequence)?;
+        }
         let mut playlist = self.playlist;
         if let Some(Memory { parts, boot_id, covered }) = memory {
             playlist = Some(state::remember(&transaction, parts, boot_id.as_deref(), playlist)?);
@@ -383,4 +374,4 @@ fn counts(write: &Write) -> Option<&ChangeId> {
     }
 }
 
-type Question = (u32, oneshot::Sender<Result<Vec<HistoryEntry>, StoreError>>);
+type Question = (u32, bool, oneshot::Sender<Result<Vec<HistoryEntry>, StoreError>>);

@@ -7,7 +7,10 @@ mod changes;
 mod database;
 mod error;
 pub mod journal;
+mod loaded;
 mod queue;
+mod read_only;
+mod salvage;
 mod state;
 
 #[cfg(feature = "car")]
@@ -20,4 +23,5 @@ mod probe;
 pub mod tracks;
 
 pub use error::StoreError;
-pub use journal::{Hooks, Loaded, Store, Write};
+pub use journal::{Hooks, Store, Write};
+pub use loaded::Loaded;

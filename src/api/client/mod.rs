@@ -15,9 +15,14 @@ use super::interface::library::{FOUND_MAX, LibraryProxy};
 use super::interface::player::PlayerProxy;
 use super::interface::queue::{ADD_MAX, QueueProxy};
 use crate::core::changes::ChangeId;
-use crate::core::id::{ConvoyId, DeviceId, EntryId};
-use crate::core::request::{Addition, Done, HistoryEntry, LibraryProblem, LibraryTrack, OutputInfo, Reach};
+use crate::core::code::Code;
+use crate::core::id::{ConvoyId, ConvoyName, DeviceId, EntryId};
+use crate::core::request::{
+    Addition, Done, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, OutputInfo, Reach,
+};
+use crate::core::roadside::Invitation;
 use crate::core::status::Status;
+use crate::core::ticket::Role;
 use std::time::Duration;
 use zbus::Connection;
 use zbus::proxy::CacheProperties;
@@ -241,6 +246,12 @@ impl Client {
 
     /// # Errors
     /// As [`Self::status`].
+    pub async fn set_output_delay(&self, output: &str, delay_us: i64) -> Result<(), ClientError> {
+        Ok(self.player.set_output_delay(output.to_owned(), delay_us).await?)
+    }
+
+    /// # Errors
+    /// As [`Self::status`].
     pub async fn outputs(&self) -> Result<Vec<OutputInfo>, ClientError> {
         Ok(self.diagnostics.outputs().await?.into_iter().map(OutputInfo::from).collect())
     }
@@ -249,6 +260,30 @@ impl Client {
     /// As [`Self::status`].
     pub async fn join(&self, convoy: &ConvoyId) -> Result<Done, ClientError> {
         done(self.convoy.join(convoy.to_string()).await?)
+    }
+
+    /// Founds a convoy on the roadside, or lets others into the founded one that this car is in.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn found(&self, name: Option<&ConvoyName>) -> Result<Invitation, ClientError> {
+        let name = name.map(ToString::to_string).unwrap_or_default();
+        let (convoy, name, code, valid_s) = self.convoy.found(name).await?;
+        let unknown = |error: String| ClientError::Protocol(error);
+        Ok(Invitation {
+            convoy: ConvoyId::new(convoy).map_err(|error| unknown(error.to_string()))?,
+            name: ConvoyName::new(name).map_err(|error| unknown(error.to_string()))?,
+            code: Code::parse(&code).map_err(|error| unknown(error.to_string()))?,
+            valid_s,
+        })
+    }
+
+    /// Joins by the code that another car on this network has named.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn join_by_code(&self, code: &Code) -> Result<Done, ClientError> {
+        done(self.convoy.join_by_code(code.text()).await?)
     }
 
     /// # Errors
@@ -269,12 +304,32 @@ impl Client {
         done(self.convoy.release().await?)
     }
 
+    /// A link by which a phone's browser joins.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn invite(&self, role: Option<Role>) -> Result<InvitationLink, ClientError> {
+        let role = role.map_or_else(String::new, |role| role.as_str().to_owned());
+        let (link, others, role, expires_unix_s) = self.convoy.invite(role).await?;
+        let role = if role == Role::Listener.as_str() { Role::Listener } else { Role::Dj };
+        Ok(InvitationLink { link, others, role, expires_unix_s: Some(expires_unix_s).filter(|s| *s > 0) })
+    }
+
     /// The newest changes (at most 1000), the newest first.
     ///
     /// # Errors
     /// As [`Self::status`].
     pub async fn history(&self, limit: u32) -> Result<Vec<HistoryEntry>, ClientError> {
         let rows = self.diagnostics.history(limit.min(HISTORY_MAX)).await?;
+        Ok(rows.into_iter().map(HistoryEntry::from).collect())
+    }
+
+    /// What this car did and no server or leader has yet (at most 1000), the oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn pending(&self, limit: u32) -> Result<Vec<HistoryEntry>, ClientError> {
+        let rows = self.diagnostics.pending(limit.min(HISTORY_MAX)).await?;
         Ok(rows.into_iter().map(HistoryEntry::from).collect())
     }
 

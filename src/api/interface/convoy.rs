@@ -2,10 +2,14 @@
 
 use super::Quiet;
 use super::row::MemberRow;
-use crate::api::car::Car;
+use crate::api::call::{Answer, Request};
+use crate::api::car::{Car, unexpected};
 use crate::api::error::Error;
-use crate::core::id::ConvoyId;
-use crate::core::request::Command;
+use crate::core::code::Code;
+use crate::core::id::{ConvoyId, ConvoyName};
+use crate::core::request::{Command, Gathering, InvitationLink};
+use crate::core::roadside::Invitation;
+use crate::core::ticket::Role;
 use std::collections::BTreeMap;
 use zbus::object_server::SignalEmitter;
 use zbus::{Variant, interface};
@@ -42,6 +46,29 @@ impl Convoy {
         self.car.command(Command::Join { convoy: ConvoyId::new(convoy)? }).await
     }
 
+    /// Founds a convoy on the roadside, with this name or (when empty) none in particular; or lets others into the
+    /// founded convoy that this car is in already. Returns the convoy's id and name, and the code that others on this
+    /// network join by within so many seconds; an older code is good no more.
+    #[zbus(out_args("convoy", "name", "code", "valid_s"))]
+    async fn found(&self, name: String) -> Result<(String, String, String, u32), Error> {
+        let name = if name.is_empty() { None } else { Some(ConvoyName::new(name)?) };
+        match self.car.ask(Request::Gathering(Gathering::Found { name })).await? {
+            Answer::Invitation(Invitation { convoy, name, code, valid_s }) => {
+                Ok((convoy.into(), name.into(), code.text(), valid_s))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Joins the convoy of a car on this network that has named this code: four words, leaving the one before. Takes
+    /// some seconds.
+    #[zbus(out_args("reach", "changes"))]
+    async fn join_by_code(&self, code: String) -> Result<(String, Vec<String>), Error> {
+        let code = Code::parse(&code).map_err(|error| Error::Invalid(error.to_string()))?;
+        self.car.done(Request::Gathering(Gathering::Join { code })).await
+    }
+
+    /// Leaves the convoy, and forgets its secret if it was founded on the roadside.
     #[zbus(out_args("reach", "changes"))]
     async fn leave(&self) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Leave).await
@@ -58,7 +85,24 @@ impl Convoy {
         self.car.command(Command::Release).await
     }
 
-    /// The members, each with device, user, name, online, and kind ("car" or "phone").
+    /// A link by which a phone's browser joins this convoy: whoever has it is let in until it expires (seconds since
+    /// 1970; 0 where links do not expire, or nobody knows the time). The role is "dj" or "listener"; with an empty
+    /// one, it is as much as this car may itself. Without a server, a link of a convoy that was founded on the roadside
+    /// leads to this car, and is the first phone's that comes by it; then there is one by each further address.
+    #[zbus(out_args("link", "others", "role", "expires_unix_s"))]
+    async fn invite(&self, role: String) -> Result<(String, Vec<String>, String, u64), Error> {
+        let wanted = match role.as_str() {
+            "" => None,
+            "dj" => Some(Role::Dj),
+            "listener" => Some(Role::Listener),
+            other => return Err(Error::Invalid(format!("{other:?} is no role of a guest; use dj or listener"))),
+        };
+        let InvitationLink { link, others, role, expires_unix_s } = self.car.invite(wanted).await?;
+        Ok((link, others, role.as_str().into(), expires_unix_s.unwrap_or_default()))
+    }
+
+    /// The members, each with device, user, name, online, and kind ("car" or "phone"); whom this car does not hear for
+    /// a time has muted, which says why, and muted_until_us, by this machine's monotonic clock, as well.
     #[zbus(out_args("members"))]
     fn who(&self) -> Vec<MemberRow> {
         self.members()
@@ -84,7 +128,7 @@ impl Convoy {
 
     #[zbus(property)]
     fn members(&self) -> Vec<MemberRow> {
-        self.car.status().members.iter().map(MemberRow::from).collect()
+        MemberRow::of(&self.car.status())
     }
 
     /// Path to the server: "connected", "degraded", "disconnected".
@@ -125,7 +169,8 @@ impl Convoy {
     }
 
     /// Something that people may want to be told of at once: "back-online", "mesh-mode", "offline-mode" (reason),
-    /// "track-skipped" (track, problem), "superseded" (change, reason).
+    /// "track-skipped" (track, problem), "superseded" (change, reason), "code-burnt" (advice), "muted"
+    /// (member, reason).
     #[zbus(signal)]
     pub(crate) async fn notice(
         emitter: &SignalEmitter<'_>,

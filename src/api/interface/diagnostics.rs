@@ -19,6 +19,15 @@ impl Diagnostics {
     pub(crate) fn new(car: Car) -> Self {
         Self { car }
     }
+
+    async fn changes(&self, limit: u32, pending: bool) -> Result<Vec<HistoryRow>, Error> {
+        match self.car.query(Query::History { limit: limit.min(HISTORY_MAX), pending }).await? {
+            Answer::History(entries) => {
+                Ok(entries.into_iter().take(HISTORY_MAX as usize).map(HistoryRow::from).collect())
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
 }
 
 impl Quiet for Diagnostics {
@@ -45,12 +54,13 @@ impl Diagnostics {
     /// recorded_unix_s, state ("pending", "applied", "superseded", "refused"), reason.
     #[zbus(out_args("changes"))]
     async fn history(&self, limit: u32) -> Result<Vec<HistoryRow>, Error> {
-        match self.car.query(Query::History { limit: limit.min(HISTORY_MAX) }).await? {
-            Answer::History(entries) => {
-                Ok(entries.into_iter().take(HISTORY_MAX as usize).map(HistoryRow::from).collect())
-            }
-            other => Err(unexpected(&other)),
-        }
+        self.changes(limit, false).await
+    }
+
+    /// What this car did and no server or leader has yet (at most 1000), the oldest first; as in History.
+    #[zbus(out_args("changes"))]
+    async fn pending(&self, limit: u32) -> Result<Vec<HistoryRow>, Error> {
+        self.changes(limit, true).await
     }
 
     /// The sound outputs that a configuration may name: name, description, active.

@@ -23,7 +23,7 @@ impl Quiet for Player {
     const QUIET: &'static [&'static str] = &["PositionUs"];
 }
 
-/// Playback is the whole convoy's, and only its controller changes it; volume and ducking are this car's own.
+/// Playback is the whole convoy's, and only its controller changes it; volume, ducking and delays are this car's own.
 #[interface(
     name = "com.trafficjamz.HeadUnit1.Player",
     proxy(
@@ -77,6 +77,13 @@ impl Player {
     #[zbus(out_args("reach", "changes"))]
     async fn duck(&self, on: bool) -> Result<(String, Vec<String>), Error> {
         self.car.command(Command::Duck { on }).await
+    }
+
+    /// What the sound needs from an output to the ear, in microseconds (-2000000 to 2000000), beyond what the card
+    /// knows of; remembered by the output's name. An empty name means the one in use.
+    async fn set_output_delay(&self, output: String, delay_us: i64) -> Result<(), Error> {
+        self.car.command(Command::OutputDelay { output, delay_us }).await?;
+        Ok(())
     }
 
     #[zbus(property)]

@@ -5,7 +5,7 @@ use crate::api::call::QueueEntry;
 use crate::core::id::{EntryId, IdError, TrackId};
 use crate::core::playlist::Track;
 use crate::core::request::{HistoryEntry, LibraryTrack, OutputInfo};
-use crate::core::status::{Fetching, Member, MemberKind};
+use crate::core::status::{Fetching, Member, MemberKind, Muted, Status};
 use zbus::{DeserializeDict, SerializeDict, Type};
 
 /// A track, and where in the playlist it stands. Empty when nothing is chosen.
@@ -66,10 +66,17 @@ pub(crate) struct MemberRow {
     name: String,
     online: bool,
     kind: String,
+    muted: Option<String>,
+    muted_until_us: Option<i64>,
 }
 
-impl From<&Member> for MemberRow {
-    fn from(member: &Member) -> Self {
+impl MemberRow {
+    /// All members.
+    pub(crate) fn of(status: &Status) -> Vec<Self> {
+        status.members.iter().map(|member| Self::new(member, status.muted.get(&member.device))).collect()
+    }
+
+    fn new(member: &Member, muted: Option<&Muted>) -> Self {
         let kind = match member.kind {
             MemberKind::Car => "car",
             MemberKind::Phone => "phone",
@@ -80,6 +87,8 @@ impl From<&Member> for MemberRow {
             name: member.name.clone(),
             online: member.online,
             kind: kind.into(),
+            muted: muted.map(|muted| muted.reason.clone()),
+            muted_until_us: muted.map(|muted| muted.until_us),
         }
     }
 }

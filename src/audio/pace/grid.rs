@@ -14,10 +14,10 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// `latency_us` is what the sound still needs after the card has let it go.
+    /// `delay_us` is what the sound still needs after the card has let it go.
     #[must_use]
-    pub(super) fn new(map: &ClockMap, line: &DacLine, frame: u64, latency_us: i64) -> Self {
-        let mono_us = line.at_us(frame) + latency_us as f64 - map.mono0.0 as f64;
+    pub(super) fn new(map: &ClockMap, line: &DacLine, frame: u64, delay_us: i64) -> Self {
+        let mono_us = line.at_us(frame) + delay_us as f64 - map.mono0.0 as f64;
         Self {
             origin: map.convoy0,
             offset_us: mono_us * (1.0 + map.rate),

@@ -58,7 +58,8 @@ pub struct Heard {
 /// Renders the plan.
 pub struct Pacer {
     device_hz: u32,
-    latency_us: i64,
+    /// What the sound still needs after the card has let it go.
+    pub delay_us: i64,
     library: Box<dyn Library>,
     plan: Plan,
     map: Option<ClockMap>,
@@ -74,10 +75,10 @@ pub struct Pacer {
 
 impl Pacer {
     #[must_use]
-    pub fn new(library: Box<dyn Library>, device_hz: u32, latency_us: i64) -> Self {
+    pub fn new(library: Box<dyn Library>, device_hz: u32, delay_us: i64) -> Self {
         Self {
             device_hz,
-            latency_us,
+            delay_us,
             library,
             plan: Plan::default(),
             map: None,
@@ -135,7 +136,7 @@ impl Pacer {
         }
         for (slot, segment) in plan.segments.iter().enumerate() {
             for voice in &mut self.voices {
-                if voice.slot.is_none() && plays(voice, segment) {
+                if voice.slot.is_none() && voice.plays(segment) {
                     voice.follow(segment, slot);
                 }
             }
@@ -164,7 +165,7 @@ impl Pacer {
                 if self.epoch.replace(line.epoch).is_some_and(|epoch| epoch != line.epoch) {
                     self.jolted_until = self.frame + JOLT_FRAMES;
                 }
-                Some(Grid::new(map, line, self.frame, self.latency_us))
+                Some(Grid::new(map, line, self.frame, self.delay_us))
             }
             _ => None,
         };
@@ -191,9 +192,10 @@ impl Pacer {
         for voice in &mut self.voices {
             let stays = awaits && voice.stays_until.is_some_and(|until| self.frame < until);
             let over = voice.segment.ends.is_some_and(|ends| now - ends > RING_OUT_US);
+            let unwanted = voice.slot.is_none() || over;
             // It was opened where the file was before it was complete, too late.
             let astray = voice.failed.is_some() && voice.opened != voice.segment.source;
-            if (voice.slot.is_none() && !(stays && voice.stage == Stage::Playing)) || over || astray {
+            if (unwanted && !(stays && voice.stage == Stage::Playing)) || astray {
                 voice.leave();
             }
         }
@@ -212,12 +214,18 @@ impl Pacer {
 
     /// Whether something should be heard already, and is still being opened: a control was heard of late.
     fn awaits(&self, now: ConvoyTime) -> bool {
-        let is_due = |s: &Segment| s.source.is_some() && s.starts <= now && s.ends.is_none_or(|ends| ends > now);
+        let is_due = |s: &Segment| s.starts <= now && s.ends.is_none_or(|ends| ends > now);
+        self.opening().any(|(_, segment)| is_due(segment))
+    }
+
+    /// What is still being opened.
+    fn opening(&self) -> impl Iterator<Item = (usize, &Segment)> {
         let opens = |slot| {
-            let mut voices = self.voices.iter().filter(|v| v.slot == Some(slot));
+            let mut voices = self.voices.iter().filter(move |v| v.slot == Some(slot));
             voices.all(|v| v.stage == Stage::Waiting && v.failed.is_none())
         };
-        self.plan.segments.iter().enumerate().any(|(slot, segment)| is_due(segment) && opens(slot))
+        let segments = self.plan.segments.iter().enumerate();
+        segments.filter(move |(slot, segment)| segment.source.is_some() && opens(*slot))
     }
 
     fn open_voice(&mut self, slot: usize, now: ConvoyTime) {
@@ -230,6 +238,7 @@ impl Pacer {
 
     /// The newest voices first, so that those they relieve know of it.
     fn mix(&mut self, grid: Option<&Grid>, block: &mut [Frame]) {
+        let opening: Vec<(usize, ConvoyTime)> = self.opening().map(|(slot, segment)| (slot, segment.starts)).collect();
         let mut voices = std::mem::take(&mut self.voices);
         let joins: Vec<(ConvoyTime, f64)> = voices
             .iter()
@@ -249,10 +258,15 @@ impl Pacer {
             }
             match (voice.stage, grid) {
                 (Stage::Playing, Some(grid)) => {
-                    let relief = begun
-                        .iter()
-                        .find(|(slot, _)| voice.slot.is_none_or(|own| own == *slot))
-                        .map(|(_, index)| *index);
+                    let next = opening.iter().find(|(_, starts)| voice.ends_at(*starts)).map(|(slot, _)| *slot);
+                    let takes_over = |slot: usize| {
+                        voice.slot.is_none_or(|own| own == slot) || (voice.stays_until.is_some() && next == Some(slot))
+                    };
+                    let relief = begun.iter().find(|(slot, _)| takes_over(*slot)).map(|(_, index)| *index);
+                    let awaited = next.is_some_and(|next| begun.iter().all(|(slot, _)| *slot != next));
+                    if awaited && voice.segment.ends.is_some_and(|ends| grid.index_of(ends) < block.len() as f64) {
+                        voice.stays_until.get_or_insert(self.frame + STAY_FRAMES);
+                    }
                     if self.play(voice, grid, block, 0, relief) {
                         relieve.extend(voice.slot);
                     }
@@ -350,7 +364,8 @@ impl Pacer {
             self.heard.problem = Some(format!("this track broke off: {problem}"));
         }
         let ends = ends.map_or(f64::INFINITY, |ends| grid.index_of(ends).ceil());
-        let ends = if ends < block.len() as f64 && !voice.ends_naturally(source_hz) { ends } else { f64::INFINITY };
+        let stays = voice.stays_until.is_some_and(|until| self.frame < until) || voice.ends_naturally(source_hz);
+        let ends = if ends < block.len() as f64 && !stays { ends } else { f64::INFINITY };
         let leaves = ends.min(relief.map_or(f64::INFINITY, |index| index as f64));
         let split = leaves.clamp(index as f64, block.len() as f64) as usize;
         let (before, after) = block.split_at_mut(split);
@@ -382,16 +397,4 @@ impl Pacer {
             Arc::clone(kernels.entry(source_hz).or_insert_with(|| Arc::new(Kernel::new(source_hz, device_hz))))
         });
     }
-}
-
-/// Whether the voice reads what the segment asks for, or so nearly that the rest is correction.
-fn plays(voice: &Voice, segment: &Segment) -> bool {
-    let origin = |s: &Segment| s.starts - s.position_us;
-    let in_place = (origin(&voice.segment) - origin(segment)).abs() as f64 <= REALIGN_US;
-    let ready = voice.stage == Stage::Waiting && voice.segment.position_us == segment.position_us;
-    voice.stage != Stage::Leaving
-        && voice.segment.track == segment.track
-        && (in_place || ready)
-        && (voice.failed.is_none() || voice.opened == segment.source)
-        && segment.source.is_some()
 }

@@ -3,8 +3,10 @@
 use super::fade::{Fade, mix};
 use super::kernel::Kernel;
 use super::window::Window;
+use super::{JOINED_US, REALIGN_US};
 use crate::audio::Frame;
 use crate::audio::decode::{Fed, Feed};
+use crate::core::clock::ConvoyTime;
 use crate::core::io::{Segment, Source};
 use std::sync::Arc;
 
@@ -75,6 +77,18 @@ impl Voice {
         voice
     }
 
+    /// Whether it reads what the segment asks for, or so nearly that the rest is correction.
+    pub(super) fn plays(&self, segment: &Segment) -> bool {
+        let origin = |s: &Segment| s.starts - s.position_us;
+        let in_place = (origin(&self.segment) - origin(segment)).abs() as f64 <= REALIGN_US;
+        let ready = self.stage == Stage::Waiting && self.segment.position_us == segment.position_us;
+        self.stage != Stage::Leaving
+            && self.segment.track == segment.track
+            && (in_place || ready)
+            && (self.failed.is_none() || self.opened == segment.source)
+            && segment.source.is_some()
+    }
+
     /// The plan says something new of the stretch that this voice plays.
     pub(super) fn follow(&mut self, segment: &Segment, slot: usize) {
         if self.segment.source.as_ref().is_some_and(|s| s.growing.is_some())
@@ -138,6 +152,11 @@ impl Voice {
     /// Where the music ends, once that is known.
     pub(super) fn music_end(&self) -> Option<f64> {
         self.window.music_end().map(|end| end as f64)
+    }
+
+    /// Whether what starts then comes right after its stretch.
+    pub(super) fn ends_at(&self, starts: ConvoyTime) -> bool {
+        self.segment.ends.is_some_and(|ends| (ends - starts).abs() <= JOINED_US)
     }
 
     /// Whether the track itself ends where its stretch does, so that it may ring out.

@@ -3,7 +3,6 @@
 use crate::core::changes::{Action, Change};
 use crate::core::clock::ConvoyTime;
 use crate::core::convoy::{CONTROL_AHEAD_MAX_US, DATE_AHEAD_MAX_US, Snapshot};
-use crate::core::election::Term;
 use crate::core::playlist::{DURATION_MAX_US, Track};
 
 /// No position is beyond the longest track.
@@ -26,8 +25,8 @@ pub(in crate::core) fn check(change: &Change, snapshot: &Snapshot, now: ConvoyTi
     if change.hlc.time_us > (now + DATE_AHEAD_MAX_US).0 {
         return Err("the change is dated a century ahead of the convoy's time; probe the clock first".into());
     }
-    if change.term > Term::MAX {
-        return Err(format!("term {} cannot be: the highest is {}", change.term.0, Term::MAX.0));
+    if change.term.is_beyond(snapshot.term) {
+        return Err(format!("term {} cannot be: this convoy is in term {}", change.term.0, snapshot.term.0));
     }
     if !snapshot.versions.knows_author(&change.id.device) && snapshot.versions.authors() >= AUTHORS_MAX {
         return Err(format!(

@@ -52,6 +52,12 @@ impl AuthorityClock {
         MonoTime(convoy.0.saturating_sub(self.offset_us))
     }
 
+    /// Whether this is the convoy's time, and not what a server goes on from that has not met a car since it started.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
     #[must_use]
     pub fn offset_us(&self) -> i64 {
         self.offset_us

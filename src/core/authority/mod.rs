@@ -5,11 +5,13 @@
 
 mod bounds;
 mod clock;
+mod conduct;
 mod news;
 mod phone;
 mod roster;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod whole_list;
 
 pub(in crate::core) use bounds::check as check_bounds;
@@ -17,14 +19,18 @@ pub use clock::{AuthorityClock, KeptClock};
 pub use news::PhoneNews;
 pub use phone::{PhoneRequest, device_of};
 pub use roster::{ConnectionId, Newcomer, SEATS_MAX, Seat};
+pub use tickets::put_out;
 
 use super::changes::{Action, Change, ChangeId, Hlc, Verdict};
 use super::clock::{ConvoyTime, MonoTime};
+use super::conduct::{Conduct, Matter};
 use super::convoy::Snapshot;
-use super::id::{ConvoyId, DeviceId};
+use super::corrections::Corrections;
+use super::id::ConvoyId;
 use super::io::{ClockClaim, Dialect};
-use super::signature;
+use super::signature::{self, DeviceKey};
 use super::status::Member;
+use super::ticket::{Credentials, Rulings, Tickets};
 use news::Phones;
 use roster::Roster;
 use serde::{Deserialize, Serialize};
@@ -48,8 +54,11 @@ pub enum Output {
         to: Vec<ConnectionId>,
         message: Message,
     },
-    /// End this connection: the same device has come in by another.
-    Dismiss(ConnectionId),
+    /// End this connection, and say why.
+    Dismiss {
+        connection: ConnectionId,
+        reason: String,
+    },
 }
 
 /// What members are told.
@@ -59,6 +68,8 @@ pub enum Message {
     /// This change of someone else does not count; who has it by the mesh already must let go of it.
     Refused(ChangeId),
     Members(Vec<Member>),
+    /// Who issues tickets, and those that are new to whom it is told.
+    Tickets(Box<Credentials>),
     State(Box<Snapshot>),
     Phone(Box<PhoneNews>),
 }
@@ -78,6 +89,10 @@ pub struct Kept {
     pub snapshot: Snapshot,
     pub clock: KeptClock,
     pub members: Vec<Member>,
+    #[serde(default)]
+    pub tickets: Tickets,
+    #[serde(default)]
+    pub rulings: Rulings,
 }
 
 /// The authority of one convoy.
@@ -89,9 +104,18 @@ pub struct Authority {
     hlc: Hlc,
     roster: Roster,
     phones: Phones,
+    /// None: this convoy knows no tickets.
+    issuer: Option<DeviceKey>,
+    tickets: Tickets,
+    /// Who may not come in.
+    rulings: Rulings,
+    conduct: Conduct,
+    corrections: Corrections<ConnectionId>,
     outputs: VecDeque<Output>,
 }
 
+/// A connection has no place in the convoy (any more).
+pub const JOIN_FIRST: &str = "join the convoy first (`jamz-join`)";
 /// More changes than this at once reach members as one new state.
 const CHANGES_SINGLY_MAX: usize = 16;
 
@@ -101,11 +125,15 @@ impl Authority {
     #[must_use]
     pub fn new(convoy: ConvoyId, kept: Option<Kept>, boot: Option<&str>, now: MonoTime) -> Self {
         let clock = AuthorityClock::new(kept.as_ref().map(|k| &k.clock), boot, now);
-        let (mut snapshot, members) = kept.map(|k| (k.snapshot, k.members)).unwrap_or_default();
+        let (mut snapshot, members, tickets, rulings) =
+            kept.map(|k| (k.snapshot, k.members, k.tickets, k.rulings)).unwrap_or_default();
         snapshot.cleanse(clock.convoy(now));
         let hlc = Hlc { time_us: clock.convoy(now).0, count: 0 }.merge(snapshot.latest());
         let roster = Roster::remembering(members);
-        Self { convoy, snapshot, clock, hlc, roster, phones: Phones::default(), outputs: VecDeque::new() }
+        let (phones, outputs) = (Phones::default(), VecDeque::new());
+        let (conduct, corrections) = (Conduct::default(), Corrections::default());
+        let issuer = None;
+        Self { convoy, snapshot, clock, hlc, roster, phones, issuer, tickets, rulings, conduct, corrections, outputs }
     }
 
     /// Takes in again what was decided before a restart.
@@ -120,13 +148,15 @@ impl Authority {
     /// What to keep for the next start.
     #[must_use]
     pub fn kept(&self, boot: Option<&str>, now: MonoTime) -> Kept {
-        Kept { snapshot: self.snapshot.clone(), clock: self.clock.kept(boot, now), members: self.roster.members() }
+        let (snapshot, tickets, rulings) = (self.snapshot.clone(), self.tickets.clone(), self.rulings.clone());
+        Kept { snapshot, clock: self.clock.kept(boot, now), members: self.roster.members(), tickets, rulings }
     }
 
     /// Goes on from a state that another authority, or the disk, has: what was done here since is void.
     pub fn restore(&mut self, other: Self, now: Now) {
         self.snapshot = other.snapshot;
         self.hlc = self.hlc.merge(other.hlc);
+        (self.tickets, self.rulings) = (other.tickets, other.rulings);
         self.outputs.clear();
         let state = Message::State(Box::new(self.snapshot.clone()));
         self.send(self.roster.speaking(Dialect::Jamz), state);
@@ -177,12 +207,6 @@ impl Authority {
         self.roster.lead_us()
     }
 
-    /// Where a signal of `from` goes: to one device, or to all others.
-    #[must_use]
-    pub fn addressees(&self, from: &ConnectionId, to: Option<&DeviceId>) -> Vec<ConnectionId> {
-        self.roster.addressees(from, to)
-    }
-
     /// A member comes in. Answer it with [`Self::snapshot`] and [`Self::members`]; a phone gets its own greeting as
     /// output.
     ///
@@ -193,14 +217,20 @@ impl Authority {
         if dialect == Dialect::Jamz && phone::is_phone(&newcomer.device) {
             return Err("device ids that begin with `phone:` are given by the server".into());
         }
+        self.check_ruling(&newcomer)?;
+        // What somebody claims to be is not counted against whom he claims to be.
+        self.roster.check_owner(&newcomer.device, &newcomer.user)?;
+        self.hears(&newcomer.device, Matter::Joins, now)?;
         let former = self.roster.seat(newcomer)?;
         if dialect == Dialect::Jamz {
             self.clock.settle(claim, now.mono);
         }
         self.snapshot.advance(self.clock.convoy(now.mono));
-        if let Some(former) = former {
-            self.outputs.push_back(Output::Dismiss(former));
+        if let Some(connection) = former {
+            let reason = "this car has come in by a newer connection".to_owned();
+            self.outputs.push_back(Output::Dismiss { connection, reason });
         }
+        self.show_tickets(&connection, now);
         self.greet(&connection, now);
         self.tell_members();
         self.tell_phones(now);
@@ -221,8 +251,9 @@ impl Authority {
     /// # Errors
     /// Why it cannot be considered at all, in words for the member.
     pub fn handle_change(&mut self, connection: &ConnectionId, change: Change, now: Now) -> Result<Verdict, String> {
-        let seat = self.roster.get(connection).ok_or("join the convoy first (`jamz-join`)")?;
-        let is_own = change.id.device == seat.device;
+        self.is_heard(&change.id.device, now)?;
+        let seat = self.roster.get(connection).ok_or(JOIN_FIRST)?;
+        let (is_own, role) = (change.id.device == seat.device, seat.role);
         if is_own && change.user.as_ref().is_some_and(|user| *user != seat.user) {
             return Err(format!("this connection is {}'s; the change names another user", seat.user));
         }
@@ -232,13 +263,15 @@ impl Authority {
                 format!("this connection is {member}'s and cannot speak for {author} with this change: {error}")
             })?;
         }
+        self.bears(&change, now)?;
         let verdict = match self.is_sensible(&change, now) {
-            Ok(()) => self.decide(&change, now),
+            Ok(()) => self.judge(&change, role, now),
             Err(problem) if is_own => return Err(problem),
             // Whoever passed it on in good faith is not to blame.
             Err(reason) => Verdict::Refused { reason },
         };
         self.tell_verdict(connection, change, &verdict);
+        self.correct_members(now);
         self.tell_phones(now);
         Ok(verdict)
     }
@@ -268,16 +301,17 @@ impl Authority {
                     self.send(others, Message::Refused(change.id));
                 }
                 // Its author holds something that is not so.
-                let state = Message::State(Box::new(self.snapshot.clone()));
-                self.send(author.into_iter().collect(), state);
+                if let Some(author) = author {
+                    self.corrections.owe(author);
+                }
             }
             Verdict::Duplicate => {}
         }
     }
 
     /// A member probed the clock; it says how long its last probe took.
-    pub fn handle_round_trip(&mut self, connection: &ConnectionId, round_trip_us: i64) {
-        self.roster.note_round_trip(connection, round_trip_us);
+    pub fn handle_round_trip(&mut self, connection: &ConnectionId, round_trip_us: i64, now: MonoTime) {
+        self.roster.note_round_trip(connection, round_trip_us, now);
     }
 
     /// Takes in what another authority decided while the two could not reach each other; all hear how it stands now.
@@ -294,6 +328,7 @@ impl Authority {
 
     /// The time that [`Self::poll_timeout`] named has come.
     pub fn handle_wake(&mut self, now: Now) {
+        self.correct_members(now);
         self.tell_phones(now);
     }
 
@@ -305,7 +340,7 @@ impl Authority {
     /// When to call [`Self::handle_wake`]; never while nobody needs it.
     #[must_use]
     pub fn poll_timeout(&self, now: MonoTime) -> Option<MonoTime> {
-        self.phones_due(now)
+        self.phones_due(now).into_iter().chain(self.corrections.poll_timeout()).min()
     }
 
     /// Decides a change and records it.
@@ -321,10 +356,15 @@ impl Authority {
             self.phones.note_edit(change, removed, now.mono);
         }
         if verdict != Verdict::Duplicate {
-            let recorded = Recorded { change: change.clone(), verdict: verdict.clone(), at };
-            self.outputs.push_back(Output::Record(Box::new(recorded)));
+            self.record(change, &verdict, now);
         }
         verdict
+    }
+
+    fn record(&mut self, change: &Change, verdict: &Verdict, now: Now) {
+        let at = self.clock.convoy(now.mono);
+        let recorded = Recorded { change: change.clone(), verdict: verdict.clone(), at };
+        self.outputs.push_back(Output::Record(Box::new(recorded)));
     }
 
     fn apply(&mut self, change: &Change) -> Verdict {
@@ -334,6 +374,13 @@ impl Authority {
             self.snapshot.term = self.snapshot.term.max(change.term);
         }
         verdict
+    }
+
+    fn correct_members(&mut self, now: Now) {
+        let to = self.corrections.take_due(now.mono);
+        if !to.is_empty() {
+            self.send(to, Message::State(Box::new(self.snapshot.clone())));
+        }
     }
 
     fn tell_members(&mut self) {

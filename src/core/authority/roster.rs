@@ -1,8 +1,10 @@
 //! Who is in the convoy: the connected members, those that were here, and how far away each is.
 
+use crate::core::clock::MonoTime;
 use crate::core::id::{DeviceId, UserId};
 use crate::core::io::Dialect;
-use crate::core::status::{Member, MemberKind};
+use crate::core::status::{ActiveSync, Member, MemberKind};
+use crate::core::ticket::{Guest, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,6 +22,14 @@ pub struct Newcomer {
     pub name: String,
     pub kind: MemberKind,
     pub dialect: Dialect,
+    /// By the token.
+    #[serde(default)]
+    pub role: Role,
+    /// It has shown that it has the device's key.
+    #[serde(default)]
+    pub proven: bool,
+    #[serde(default)]
+    pub guest: Option<Guest>,
 }
 
 /// A connected member.
@@ -30,8 +40,13 @@ pub struct Seat {
     pub name: String,
     pub kind: MemberKind,
     pub dialect: Dialect,
-    /// The last round trips that it measured, in microseconds.
+    pub role: Role,
+    pub proven: bool,
+    pub guest: Option<Guest>,
+    /// The last round trips that it measured, in microseconds,
     round_trips_us: VecDeque<i64>,
+    /// and when the last of them was noted.
+    timed: Option<MonoTime>,
     /// The least that the server's wall clock was ever ahead of this phone's, in milliseconds: its skew and the
     /// quickest way here.
     least_age_ms: Option<i64>,
@@ -54,6 +69,7 @@ impl Seat {
             name: self.name.clone(),
             online: true,
             kind: self.kind,
+            tier: Some(ActiveSync::Socket),
         }
     }
 }
@@ -72,6 +88,8 @@ pub const SEATS_MAX: usize = 64;
 const ABSENT_MAX: usize = 128;
 /// The slowest of so many round trips counts.
 const ROUND_TRIPS_KEPT: usize = 8;
+/// Of those that are at least so far apart.
+const TIMED_US: i64 = 250_000;
 const ROUND_TRIP_MAX_US: i64 = 5_000_000;
 /// What a phone says is never taken for older than this.
 const AGE_MAX_MS: i64 = 5_000;
@@ -86,7 +104,7 @@ pub(super) const LEAD_MAX_US: i64 = 2_000_000;
 impl Roster {
     #[must_use]
     pub(super) fn remembering(absent: Vec<Member>) -> Self {
-        let absent = absent.into_iter().map(|member| Member { online: false, ..member }).collect();
+        let absent = absent.into_iter().map(|member| Member { online: false, tier: None, ..member }).collect();
         Self { seats: BTreeMap::new(), absent }
     }
 
@@ -95,15 +113,9 @@ impl Roster {
     /// # Errors
     /// When the convoy is full, or someone else has this device id.
     pub(super) fn seat(&mut self, newcomer: Newcomer) -> Result<Option<ConnectionId>, String> {
-        let Newcomer { connection, device, user, name, kind, dialect } = newcomer;
-        let holder = |seat: &&Seat| seat.dialect == Dialect::Jamz && seat.device == device;
-        if let Some(other) = self.seats.values().filter(holder).find(|seat| seat.user != user) {
-            return Err(format!("device id {device} is in use by {}; every car needs its own", other.user));
-        }
-        let known_as = self.absent.iter().find(|member| member.device == device.as_str());
-        if let Some(other) = known_as.filter(|member| member.user != user.as_str()) {
-            return Err(format!("device id {device} belongs to {}; every car needs its own", other.user));
-        }
+        let Newcomer { connection, device, user, name, kind, dialect, role, proven, guest } = newcomer;
+        self.check_owner(&device, &user)?;
+        let holder = |seat: &Seat| seat.dialect == Dialect::Jamz && seat.device == device;
         // One car has one connection; a person may have the web page open twice.
         let former = (dialect == Dialect::Jamz)
             .then(|| self.seats.iter().find(|(id, seat)| holder(seat) && **id != connection).map(|(id, _)| id.clone()))
@@ -115,8 +127,9 @@ impl Roster {
             return Err(format!("the convoy is full: it has {SEATS_MAX} members"));
         }
         self.absent.retain(|member| member.device != device.as_str());
-        let (round_trips_us, least_age_ms) = (VecDeque::new(), None);
-        self.seats.insert(connection, Seat { device, user, name, kind, dialect, round_trips_us, least_age_ms });
+        let (round_trips_us, timed, least_age_ms) = (VecDeque::new(), None, None);
+        let seat = Seat { device, user, name, kind, dialect, role, proven, guest, round_trips_us, timed, least_age_ms };
+        self.seats.insert(connection, seat);
         Ok(former)
     }
 
@@ -124,12 +137,28 @@ impl Roster {
     pub(super) fn unseat(&mut self, connection: &ConnectionId, lost: bool) -> Option<Seat> {
         let seat = self.seats.remove(connection)?;
         if lost && !self.seats.values().any(|other| other.device == seat.device) {
-            self.absent.push_back(Member { online: false, ..seat.member() });
+            self.absent.push_back(Member { online: false, tier: None, ..seat.member() });
             if self.absent.len() > ABSENT_MAX {
                 self.absent.pop_front();
             }
         }
         Some(seat)
+    }
+
+    /// Whether someone may have this device's seat.
+    ///
+    /// # Errors
+    /// When it is someone else's.
+    pub(super) fn check_owner(&self, device: &DeviceId, user: &UserId) -> Result<(), String> {
+        let holder = self.seats.values().find(|seat| seat.dialect == Dialect::Jamz && seat.device == *device);
+        if let Some(other) = holder.filter(|seat| seat.user != *user) {
+            return Err(format!("device id {device} is in use by {}; every car needs its own", other.user));
+        }
+        let known_as = self.absent.iter().find(|member| member.device == device.as_str());
+        match known_as.filter(|member| member.user != user.as_str()) {
+            Some(other) => Err(format!("device id {device} belongs to {}; every car needs its own", other.user)),
+            None => Ok(()),
+        }
     }
 
     #[must_use]
@@ -180,9 +209,13 @@ impl Roster {
         here.or_else(|| away().and_then(|member| UserId::new(member.user.clone()).ok()))
     }
 
-    /// Notes a member's last round trip.
-    pub(super) fn note_round_trip(&mut self, connection: &ConnectionId, round_trip_us: i64) {
+    /// Notes a member's last round trip, now and then.
+    pub(super) fn note_round_trip(&mut self, connection: &ConnectionId, round_trip_us: i64, now: MonoTime) {
         let Some(seat) = self.seats.get_mut(connection) else { return };
+        if seat.timed.is_some_and(|timed| now - timed < TIMED_US) {
+            return;
+        }
+        seat.timed = Some(now);
         seat.round_trips_us.push_back(round_trip_us.clamp(0, ROUND_TRIP_MAX_US));
         if seat.round_trips_us.len() > ROUND_TRIPS_KEPT {
             seat.round_trips_us.pop_front();
@@ -209,6 +242,9 @@ mod tests {
             name: user.into(),
             kind: MemberKind::Car,
             dialect: Dialect::Jamz,
+            role: Role::Dj,
+            proven: false,
+            guest: None,
         }
     }
 
@@ -218,12 +254,17 @@ mod tests {
         roster.seat(newcomer("1", "a", "u")).unwrap();
         roster.seat(newcomer("2", "b", "u")).unwrap();
         assert_eq!(roster.lead_us(), LEAD_MIN_US);
-        roster.note_round_trip(&ConnectionId("2".into()), 600_000);
+        let (one, two) = (ConnectionId("1".into()), ConnectionId("2".into()));
+        roster.note_round_trip(&two, 600_000, MonoTime(0));
         assert_eq!(roster.lead_us(), 660_000);
-        roster.note_round_trip(&ConnectionId("1".into()), i64::MAX);
+        roster.note_round_trip(&one, i64::MAX, MonoTime(0));
         assert_eq!(roster.lead_us(), LEAD_MAX_US);
-        for _ in 0..ROUND_TRIPS_KEPT {
-            roster.note_round_trip(&ConnectionId("1".into()), 1_000);
+        for n in 1..10 {
+            roster.note_round_trip(&one, 1_000, MonoTime(n * 100_000));
+        }
+        assert_eq!(roster.lead_us(), LEAD_MAX_US, "however often it asks, a second is a second");
+        for n in 1..=ROUND_TRIPS_KEPT as i64 {
+            roster.note_round_trip(&one, 1_000, MonoTime(n * 1_000_000));
         }
         assert_eq!(roster.lead_us(), 660_000);
         roster.unseat(&ConnectionId("2".into()), true);

@@ -20,8 +20,7 @@ pub(super) fn changes(
     unseen: &Unseen,
     mut name: impl FnMut() -> Option<EntryId>,
 ) -> Vec<Action> {
-    let present: Vec<(EntryId, OrderKey)> =
-        playlist.ids().filter_map(|id| playlist.order_of(id).map(|order| (id.clone(), order.clone()))).collect();
+    let present: Vec<(EntryId, OrderKey)> = playlist.places().map(|(id, order)| (id.clone(), order.clone())).collect();
     let mut by_track: BTreeMap<&TrackId, VecDeque<usize>> = BTreeMap::new();
     for (index, (id, _)) in present.iter().enumerate() {
         if let Some(track) = playlist.track(id) {

@@ -4,8 +4,9 @@ use super::own::{Open, Own, Pending, REPLY_US};
 use super::{Car, Link, TimeBase};
 use crate::core::changes::{Action, Change, ChangeId, Hlc, Verdict};
 use crate::core::clock::{ConvoyTime, MonoTime};
-use crate::core::convoy::{LEAD_MAX_US, LEAD_MIN_US};
+use crate::core::convoy::{LEAD_MAX_US, LEAD_MIN_US, LEAD_SATELLITE_US};
 use crate::core::io::{Dialect, Notice, Output, RequestId, ServerCommand};
+use crate::core::planted::{Plant, is_planted};
 use crate::core::request::{Done, Reach, Refusal};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -13,8 +14,8 @@ use std::collections::{BTreeSet, VecDeque};
 const IN_FLIGHT_MAX: usize = 32;
 /// A control of others that is so much younger than a take that they have not heard of is left alone by it.
 const TAKE_LATE_US: i64 = 5_000_000;
-/// A change may take so much longer to be stored for each that was made with it.
-const STORE_EACH_US: i64 = 10_000;
+/// A slow card may take so long until it has all that was made at once: callers on D-Bus give up after 25 s.
+const STORE_ALL_US: i64 = 20_000_000;
 /// Changes that are made and signed at once, unless they are additions.
 const PART_MAX: usize = 128;
 
@@ -26,8 +27,7 @@ impl Car {
             self.outputs.push_back(Output::Reply { request, result: Ok(done) });
             return;
         }
-        let until = now + REPLY_US;
-        let stored_by = until + STORE_EACH_US * actions.len() as i64;
+        let (until, stored_by) = (now + REPLY_US, now + STORE_ALL_US);
         // Entries are named after the numbers of their additions, which nothing may come between.
         let adds = matches!(actions.first(), Some(Action::Add { .. }));
         let mut rest = VecDeque::from(actions);
@@ -48,7 +48,12 @@ impl Car {
         let made: Vec<ChangeId> = part.into_iter().map(|action| self.author(action, now)).collect();
         if let Some(open) = self.own.open.get_mut(&request) {
             open.unsettled.extend(made.iter().map(|id| id.sequence));
-            open.changes.extend(made);
+            open.changes.extend(made.iter().cloned());
+        }
+        if is_planted(Plant::LostAcknowledgement) {
+            for id in &made {
+                self.own.close(id.sequence, &Ok(Reach::Local));
+            }
         }
     }
 
@@ -84,7 +89,7 @@ impl Car {
             Verdict::Applied | Verdict::Duplicate => self.after_own(&change, now),
             Verdict::Superseded { .. } => {
                 // It is known here from now on, and so has to be everywhere.
-                self.publish(&change);
+                self.publish(&change, now);
                 self.settle(id, verdict);
             }
             Verdict::Refused { .. } => self.settle(id, verdict),
@@ -109,7 +114,7 @@ impl Car {
     }
 
     fn after_own(&mut self, change: &Change, now: MonoTime) {
-        self.publish(change);
+        self.publish(change, now);
         match self.link {
             _ if self.leads_others() => self.settle(&change.id, Verdict::Applied),
             Link::Joined(Dialect::Backend) => self.tell_backend(change, now),
@@ -138,8 +143,7 @@ impl Car {
             Verdict::Refused { reason } | Verdict::Superseded { reason } => {
                 self.withdraw(id, reason);
                 self.own.close(id.sequence, &Err(Refusal::Denied(reason.clone())));
-                let notice = Notice::Superseded { change: id.clone(), reason: reason.clone() };
-                self.outputs.push_back(Output::Notice(notice));
+                self.say_superseded(id, reason);
             }
         }
         self.note_settled(id);
@@ -150,10 +154,21 @@ impl Car {
     /// Who decides now does not take what counted for another: its author is told, once.
     fn overrule(&mut self, id: &ChangeId, reason: String) {
         if self.note_overruled(id, &reason) {
-            let notice = Notice::Superseded { change: id.clone(), reason: reason.clone() };
-            self.outputs.push_back(Output::Notice(notice));
+            self.say_superseded(id, &reason);
             self.outputs.push_back(Output::Settle { change: id.clone(), verdict: Verdict::Refused { reason } });
         }
+    }
+
+    /// What had counted does so no more: its author is told.
+    pub(super) fn supersede(&mut self, id: &ChangeId, reason: &str) {
+        self.say_superseded(id, reason);
+        let verdict = Verdict::Superseded { reason: reason.to_owned() };
+        self.outputs.push_back(Output::Settle { change: id.clone(), verdict });
+    }
+
+    fn say_superseded(&mut self, id: &ChangeId, reason: &str) {
+        let notice = Notice::Superseded { change: id.clone(), reason: reason.to_owned() };
+        self.outputs.push_back(Output::Notice(notice));
     }
 
     /// The authority lives and did not take a change. When it does so again, it may have forgotten that we are here.
@@ -266,10 +281,11 @@ impl Car {
 
     /// How far ahead of now a control takes effect.
     pub(super) fn lead_us(&self) -> i64 {
-        match self.link {
+        let lead_us = match self.link {
             Link::Joined(Dialect::Jamz) => self.server_lead_us + 2 * self.own.store_us(),
-            _ => LEAD_MIN_US,
-        }
-        .clamp(LEAD_MIN_US, LEAD_MAX_US)
+            _ => return LEAD_MIN_US,
+        };
+        let least_us = if self.sky.is_satellite() { LEAD_SATELLITE_US } else { LEAD_MIN_US };
+        lead_us.clamp(least_us, LEAD_MAX_US)
     }
 }

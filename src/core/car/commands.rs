@@ -10,6 +10,7 @@ use crate::core::io::{Dialect, Output, RequestId, ServerCommand};
 use crate::core::order::OrderKey;
 use crate::core::playlist::{ENTRIES_MAX, Track};
 use crate::core::request::{Addition, Command, Done, Reach, Refusal};
+use crate::core::ticket::Tickets;
 use crate::core::timeline::Anchor;
 use crate::core::trust;
 
@@ -26,12 +27,13 @@ impl Car {
         let actions = match command {
             Command::Volume { level } => self.set_volume(level, now),
             Command::Duck { on } => {
-                self.ducked = on;
-                self.say_volume();
+                self.duck(on);
                 Ok(Vec::new())
             }
+            Command::OutputDelay { output, delay_us } => self.set_output_delay(output, delay_us, now),
             Command::Join { convoy } => return self.join(request, convoy, now),
             Command::Leave => self.leave(now),
+            Command::Invite { role } => return self.ask_for_invitation(request, role),
             other => self.actions(other, now),
         };
         match actions {
@@ -70,7 +72,12 @@ impl Car {
             }
             Command::Take => vec![Action::TakeControl],
             Command::Release => vec![Action::ReleaseControl],
-            Command::Volume { .. } | Command::Duck { .. } | Command::Join { .. } | Command::Leave => Vec::new(),
+            Command::Volume { .. }
+            | Command::Duck { .. }
+            | Command::OutputDelay { .. }
+            | Command::Join { .. }
+            | Command::Leave
+            | Command::Invite { .. } => Vec::new(),
         };
         self.permit(&actions)?;
         Ok(actions)
@@ -79,6 +86,9 @@ impl Car {
     /// While others can be reached, only the controller controls; a car that is alone may do as it likes, for itself.
     fn permit(&self, actions: &[Action]) -> Result<(), Refusal> {
         let alone = !self.is_joined();
+        for action in actions.iter().filter(|action| !alone || action.anchor().is_none()) {
+            self.own_right(action).map_err(Refusal::Denied)?;
+        }
         let controller = self.state.controller.as_ref();
         let allowed = actions
             .iter()
@@ -156,7 +166,7 @@ impl Car {
             return Err(empty());
         }
         let current = self.intended(at);
-        let place = current.entry.as_ref().filter(|entry| self.state.playlist.track(entry).is_some());
+        let place = current.entry.as_ref().filter(|entry| self.state.playlist.order_of(entry).is_some());
         let next = self.state.playlist.after(place).cloned();
         let next = next.ok_or_else(|| Refusal::Invalid("this is the last track of the playlist".into()))?;
         Ok(vec![Action::ChangeTrack { anchor: self.start_of(&next, current.at, current.playing) }])
@@ -215,21 +225,12 @@ impl Car {
             .ok_or_else(|| Refusal::Invalid(format!("no entry {entry} in the playlist (`jamzctl queue list`)")))
     }
 
-    fn set_volume(&mut self, level: f64, now: MonoTime) -> Actions {
-        if !(0.0..=1.0).contains(&level) {
-            return Err(Refusal::Invalid("the volume goes from 0 to 1".into()));
-        }
-        self.volume = level;
-        self.say_volume();
-        self.touch(now);
-        Ok(Vec::new())
-    }
-
     /// Answered when the authority has taken this car in, or has refused it.
     fn join(&mut self, request: RequestId, convoy: ConvoyId, now: MonoTime) {
         if self.convoy.as_ref() != Some(&convoy) {
             self.depart();
             self.convoy = Some(convoy);
+            self.show_let_in(now);
             self.remember(now);
         }
         if let Link::Joined(dialect) | Link::Joining(dialect) = self.link {
@@ -274,6 +275,7 @@ impl Car {
             self.estimator = Estimator::default();
         }
         self.abandon_own();
+        self.papers.tickets = Tickets::default();
         self.state = crate::core::convoy::Snapshot::default();
         self.members.clear();
         self.queue_revision += 1;

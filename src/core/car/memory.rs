@@ -1,8 +1,9 @@
 //! What a car keeps for its next start, and when it has it written.
 
 use super::{Car, Start};
-use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::clock::{ClockMap, ConvoyTime, MonoTime};
 use crate::core::convoy::DATE_AHEAD_MAX_US;
+use crate::core::election::Term;
 use crate::core::io::Output;
 use std::ops::RangeInclusive;
 
@@ -13,21 +14,21 @@ const REMEMBER_PLAYING_US: i64 = 15_000_000;
 
 /// Convoy times that can be.
 const TIMES: RangeInclusive<i64> = 0..=1 << 52;
-/// The error of a crystal, at its very worst.
-const RATE_MAX: f64 = 0.01;
 
 /// What a disk holds, without what cannot be: it would be told to others, and be kept again.
 pub(super) fn cleansed(mut start: Start) -> Start {
     let mut at = ConvoyTime(0);
     if let Some(saved) = &mut start.saved {
         saved.at = Some(saved.at).filter(|at| TIMES.contains(&at.0)).unwrap_or(at);
-        saved.clock.take_if(|map| !TIMES.contains(&map.convoy0.0) || map.rate.abs() > RATE_MAX || map.rate.is_nan());
+        saved
+            .clock
+            .take_if(|map| !TIMES.contains(&map.convoy0.0) || map.rate.abs() > ClockMap::RATE_MAX || map.rate.is_nan());
         at = saved.at;
         saved.snapshot.cleanse(at);
     }
     let latest = at + DATE_AHEAD_MAX_US;
     for changes in [&mut start.tail, &mut start.pending, &mut start.recent] {
-        changes.retain(|change| change.hlc.time_us <= latest.0);
+        changes.retain(|change| change.hlc.time_us <= latest.0 && change.term <= Term::LIVED_MAX);
     }
     start
 }

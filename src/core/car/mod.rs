@@ -4,71 +4,41 @@
 mod authorship;
 mod backend;
 mod commands;
+mod invite;
 mod memory;
 mod mesh;
 mod own;
 mod pace;
+mod papers;
 mod plan;
 mod server;
 mod snapshot;
+mod sound;
+mod start;
 #[cfg(test)]
 mod tests;
+mod wall;
 
-use super::changes::{Change, Hlc};
+use super::changes::Hlc;
 use super::clock::{ClockMap, ConvoyTime, Estimator, MonoTime, SlewedClock};
+use super::conduct::Conduct;
 use super::convoy::{LEAD_MIN_US, Snapshot};
 use super::election::Choice;
-use super::id::{ConvoyId, DeviceId, UserId};
-use super::io::{AudioCommand, Dialect, Input, Notice, Output, Saved};
-use super::mesh::MeshSettings;
-use super::signature::DeviceKey;
+use super::id::ConvoyId;
+use super::io::{AudioCommand, Dialect, Input, Notice, Output, RequestId};
+use super::sky::Sky;
 use super::status::{ActiveSync, AudioStatus, LibraryStatus, Member};
 use super::tiers::Tiers;
 use backend::Backend;
 use mesh::{ATTEMPTS_UNKEPT, Mesh, Obeys};
 use own::Own;
+use pace::Pace;
+use papers::Papers;
 use plan::Planner;
-use std::collections::VecDeque;
-
-/// Who this car is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The device's own key; its device id follows from it.
-    pub key: DeviceKey,
-    pub user: UserId,
-    /// As people call the car.
-    pub name: String,
-    pub version: String,
-}
-
-impl Identity {
-    #[must_use]
-    pub fn device(&self) -> &DeviceId {
-        self.key.device()
-    }
-}
-
-/// What the car starts from.
-#[derive(Debug, Clone)]
-pub struct Start {
-    pub identity: Identity,
-    /// The convoy that the configuration names, if it does.
-    pub convoy: Option<ConvoyId>,
-    /// Whether a server is configured: then the car waits a little for it before it plays alone.
-    pub has_server: bool,
-    pub mesh: MeshSettings,
-    pub saved: Option<Saved>,
-    /// Changes that count and that `saved` may lack, in order.
-    pub tail: Vec<Change>,
-    /// Own changes that no authority has acknowledged, in order.
-    pub pending: Vec<Change>,
-    /// The changes of late that count, of whomever, in order: other members may lack them.
-    pub recent: Vec<Change>,
-    /// The last sequence number that an own change ever had.
-    pub sequence: u64,
-    /// Whether the machine has not rebooted since `saved`: then its clock still holds.
-    pub same_boot: bool,
-}
+use sound::Sound;
+pub use start::{Identity, Start};
+use std::collections::{BTreeSet, VecDeque};
+use wall::Wall;
 
 /// Where convoy time comes from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,26 +71,33 @@ pub struct Car {
 
     link: Link,
     tiers: Tiers,
+    sky: Sky,
     estimator: Estimator,
     clock: SlewedClock,
     base: TimeBase,
     next_probe: MonoTime,
     /// When to ask again to be taken in, of a server that lives.
     rejoin: Option<MonoTime>,
-    /// When the server last answered a probe, or took us in.
+    joins: Pace,
+    /// When the server last answered a probe, or took us in,
     answered: MonoTime,
+    /// and when it last counted how long that took.
+    timed: MonoTime,
     /// How often it has refused since it last took us in.
     rejections: u32,
     server_lead_us: i64,
 
     own: Own,
+    /// Those who wait for a link that lets a phone in.
+    invitations: BTreeSet<RequestId>,
     backend: Backend,
     mesh: Mesh,
+    papers: Papers,
+    conduct: Conduct,
     planner: Planner,
     audio: AudioStatus,
     library: LibraryStatus,
-    volume: f64,
-    ducked: bool,
+    sound: Sound,
     queue_revision: u64,
 
     /// Commands that wait for convoy time to be known.
@@ -135,25 +112,20 @@ pub struct Car {
 const AWAIT_US: i64 = 3_000_000;
 /// Exchanges that make a clock good enough to play by.
 const PROBES_ENOUGH: usize = 6;
-const PROBE_FAST_US: i64 = 40_000;
-const PROBE_US: i64 = 500_000;
-const PROBES_FAST: usize = 12;
 /// A server that would not have us is asked again after so long, then after twice as long, up to four times.
 const REJOIN_US: i64 = 10_000_000;
 const WAITING_MAX: usize = 64;
-/// How much quieter the music is while someone speaks (-15 dB).
-const DUCK_GAIN: f64 = 0.178;
 
 impl Car {
     #[must_use]
     pub fn new(start: Start, now: MonoTime) -> Self {
-        let Start { identity, convoy, has_server, saved, mesh, tail, pending, recent, sequence, same_boot } =
+        let Start { identity, convoy, has_server, satellite, saved, mesh, tail, pending, recent, sequence, same_boot } =
             memory::cleansed(start);
-        let volume = saved.as_ref().map_or(0.8, |saved| saved.volume);
+        let sound = Sound::kept(saved.as_ref());
         let sequence = saved.as_ref().map_or(0, |saved| saved.sequence).max(sequence);
         let attempt = saved.as_ref().map_or(0, |saved| saved.attempt + ATTEMPTS_UNKEPT);
         let elsewhere = saved.as_ref().is_some_and(|saved| convoy.is_some() && saved.convoy != convoy);
-        let (saved, tail) = if elsewhere { (None, Vec::new()) } else { (saved, tail) };
+        let (saved, tail, recent) = if elsewhere { Default::default() } else { (saved, tail, recent) };
         let held = saved.as_ref().and_then(|saved| saved.clock).filter(|_| same_boot);
         let base = match held {
             Some(_) => TimeBase::Convoy,
@@ -164,31 +136,38 @@ impl Car {
         let done = tail.iter().chain(&pending).filter(|change| change.id.device == *identity.device());
         let done = done.map(|change| ConvoyTime(change.hlc.time_us)).max();
         let own_zero = saved.as_ref().map_or(ConvoyTime(0), |saved| saved.at).max(done.unwrap_or(ConvoyTime(0)));
+        let (tickets, passed_unix_us) =
+            saved.as_ref().map(|saved| (saved.tickets.clone(), saved.passed_unix_us)).unwrap_or_default();
         let map = held.unwrap_or(ClockMap { mono0: now, convoy0: own_zero, rate: 0.0 });
         let mut car = Self {
             convoy: convoy.or_else(|| saved.as_ref().and_then(|saved| saved.convoy.clone())),
             own: Own::new(identity.device().clone(), sequence, pending),
+            invitations: BTreeSet::new(),
             me: identity,
-            volume,
+            sound,
             backend: Backend::known_as(saved.as_ref().and_then(|saved| saved.known_as.clone())),
             mesh: Mesh::new(mesh, map.rate, attempt),
+            papers: Papers::kept(tickets, Wall::kept(passed_unix_us, now)),
             hlc: tail.iter().map(|change| change.hlc).fold(Hlc::default(), Hlc::merge),
             state: saved.map(|saved| saved.snapshot).unwrap_or_default(),
             members: Vec::new(),
             link: Link::Down,
             tiers: Tiers::default(),
+            sky: Sky::told(satellite),
             estimator: Estimator::default(),
             clock: SlewedClock::continued(map),
             base,
             next_probe: now,
             rejoin: None,
+            joins: Pace::of_joins(),
             answered: now,
+            timed: MonoTime(i64::MIN / 2),
             rejections: 0,
             server_lead_us: LEAD_MIN_US,
+            conduct: Conduct::default(),
             planner: Planner::default(),
             audio: AudioStatus::default(),
             library: LibraryStatus::default(),
-            ducked: false,
             queue_revision: 1,
             waiting: VecDeque::new(),
             dirty_since: None,
@@ -199,7 +178,6 @@ impl Car {
         if elsewhere {
             car.abandon_own();
         }
-        let recent = if elsewhere { Vec::new() } else { recent };
         let own = car.own.stored_changes();
         for change in tail.iter().chain(&own) {
             // Those that the saved state knows already change nothing.
@@ -218,6 +196,7 @@ impl Car {
     /// Takes in one thing that happened at `now`. Drain `poll_output` afterwards.
     pub fn handle(&mut self, input: Input, now: MonoTime) {
         self.stir(&input);
+        self.tell_wall_time(now);
         match input {
             Input::Command { .. } if !self.time_known() || !self.waiting.is_empty() => self.defer(input),
             Input::Command { request, command } => self.handle_command(request, command, now),
@@ -227,11 +206,15 @@ impl Car {
             Input::Stored(id) => self.handle_stored(&id, now),
             Input::NotStored { change, problem } => self.own.handle_not_stored(&change, &problem),
             Input::Track(event) => self.handle_track(event),
-            Input::Audio(status) => self.audio = status,
+            Input::Audio(status) => self.handle_audio(status),
             Input::Library(status) => self.handle_library(status),
             Input::NotRemembered => self.touch(now),
-            Input::WallClock { unix_us, synchronized } => self.handle_wall_clock(unix_us, synchronized, now),
-            Input::Wake => {}
+            Input::LetIn(credentials) => self.handle_let_in(credentials, now),
+            Input::WallClock { unix_us, synchronized } => {
+                self.note_wall_time(unix_us, synchronized, now);
+                self.handle_wall_clock(unix_us, synchronized, now);
+            }
+            Input::Wake => self.take_in_edit(now),
         }
         self.refresh(now);
     }
@@ -344,6 +327,7 @@ impl Car {
             self.base = TimeBase::Own;
         }
         self.run_waiting(now);
+        self.compare_when_told(now);
         self.rejoin_when_due(now);
         self.probe_when_due(now);
         self.notice_silence(now);
@@ -369,6 +353,7 @@ impl Car {
 
     fn decide_tier(&mut self, now: MonoTime) {
         let Some(active) = self.tiers.decide(now) else { return };
+        self.note_tier();
         let notice = match active {
             ActiveSync::Socket => {
                 self.forget_missing();
@@ -389,10 +374,5 @@ impl Car {
             self.last_known = map;
             self.outputs.push_back(Output::Audio(AudioCommand::Clock(map)));
         }
-    }
-
-    fn say_volume(&mut self) {
-        let level = if self.ducked { self.volume * DUCK_GAIN } else { self.volume };
-        self.outputs.push_back(Output::Audio(AudioCommand::Volume(level)));
     }
 }

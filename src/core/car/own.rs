@@ -64,6 +64,8 @@ pub(super) struct Own {
     pub(super) measured: Option<(u64, MonoTime)>,
     pub(super) store_us: i64,
     pub(super) pace: Pace,
+    /// What was done without the server is on its way to it.
+    pub(super) is_news: bool,
 }
 
 impl Own {
@@ -84,7 +86,8 @@ impl Own {
             storing: BTreeSet::new(),
             measured: None,
             store_us: 0,
-            pace: Pace::default(),
+            pace: Pace::to_server(),
+            is_news: false,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Car, Link};
 use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::id::{EntryId, TrackId};
-use crate::core::io::{AudioCommand, Dialect, Notice, Output, Plan, Segment, Source, TrackEvent};
+use crate::core::io::{AudioCommand, Notice, Output, Plan, Segment, Source, TrackEvent};
 use crate::core::playlist::Track;
 use crate::core::status::LibraryStatus;
 use crate::core::timeline::Anchor;
@@ -99,8 +99,7 @@ impl Car {
 
     /// On today's backend the DJ says what comes next; a listener does not run ahead of him.
     pub(super) fn follows_backend(&self) -> bool {
-        self.link == Link::Joined(Dialect::Backend)
-            && self.state.controller.as_ref().is_some_and(|controller| controller != self.me.device())
+        self.is_in_session() && self.state.controller.as_ref().is_some_and(|controller| controller != self.me.device())
     }
 
     /// When the current track runs out.

@@ -1,6 +1,6 @@
 //! Tier 1 as the car sees it: joining, the clock's probes, the authority's changes and verdicts.
 
-use super::{Car, Link, Obeys, PROBE_FAST_US, PROBE_US, PROBES_ENOUGH, PROBES_FAST, REJOIN_US, TimeBase};
+use super::{Car, Link, Obeys, PROBES_ENOUGH, REJOIN_US, TimeBase};
 use crate::core::changes::{Change, ChangeId, Verdict};
 use crate::core::clock::{ConvoyTime, Estimate, MonoTime, Probe, SlewedClock};
 use crate::core::convoy::{CONTROL_AHEAD_MAX_US, DATE_AHEAD_MAX_US, Snapshot};
@@ -8,9 +8,18 @@ use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, Server
 use crate::core::request::Refusal;
 use crate::core::timeline::Anchor;
 
-/// A server that has not answered for so long is taken for gone: three probes.
+/// Today's backend is asked for a sign of life so often, and so often while it takes us in.
+const ALIVE_US: i64 = 3_000_000;
+pub(super) const ALIVE_JOINING_US: i64 = 500_000;
+/// However often the time is asked for, the length of the way is an average over seconds.
+const TIMED_US: i64 = 250_000;
+/// A server that has not answered for so long is taken for gone: three probes at least.
 const SILENT_US: i64 = 1_600_000;
 
+/// Over a satellite nothing may come through for a while as it hands over to the next.
+const SILENT_SATELLITE_US: i64 = 3_100_000;
+/// Who leads others is not led further than this by a server that does not decide.
+const STEP_LED_US: i64 = 30_000;
 /// After these, it is asked every 160 s.
 const REJOIN_DOUBLINGS: u32 = 4;
 
@@ -24,7 +33,12 @@ impl Car {
             | ServerEvent::Members(_)
             | ServerEvent::Backend { .. }
                 if self.convoy.is_none() => {}
-            ServerEvent::Up { dialect } => self.ask_to_join(dialect, now),
+            ServerEvent::Up { dialect, challenge } => {
+                self.papers.challenge = challenge;
+                // It may be another server, or keep another time than before.
+                self.estimator.begin_anew();
+                self.ask_to_join(dialect, now);
+            }
             ServerEvent::Down { reason } => self.handle_down(&reason, now),
             ServerEvent::Rejected { reason } => self.handle_rejected(&reason, now),
             ServerEvent::Refused { change, reason } => self.handle_acked(&change, &Verdict::Refused { reason }, now),
@@ -35,21 +49,18 @@ impl Car {
                 self.link = Link::Joined(Dialect::Jamz);
                 (self.rejoin, self.rejections) = (None, 0);
                 self.note_server_state(&snapshot.versions, now);
-                if self.takes_server_state() {
-                    self.take_over(*snapshot, now);
-                }
+                self.take_server_state(*snapshot, now);
+                self.own.is_news = self.has_news_for_server();
                 self.tiers.handle_joined(now);
                 self.answered = now;
             }
             ServerEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
-            ServerEvent::State(snapshot) => {
-                if self.takes_server_state() {
-                    self.take_over(*snapshot, now);
-                }
-            }
+            ServerEvent::State(snapshot) => self.take_server_state(*snapshot, now),
             ServerEvent::Change(change) => self.handle_change(&change, now),
             ServerEvent::Acked { change, verdict } => self.handle_acked(&change, &verdict, now),
             ServerEvent::Members(members) => self.members = members,
+            ServerEvent::Tickets(credentials) => self.handle_credentials(&credentials, now),
+            ServerEvent::Invited { request, result } => self.handle_invited(request, result),
             ServerEvent::Probed { sent, received, server_received, server_sent, lead_us } => {
                 let probe = Probe { sent, received, reference_received: server_received, reference_sent: server_sent };
                 self.server_lead_us = lead_us;
@@ -67,14 +78,18 @@ impl Car {
         match dialect {
             Dialect::Jamz => {
                 let bound_us = self.estimator.bound_us(now).unwrap_or(i64::MAX);
-                let convoy_now = self.convoy_now(now);
-                let claim = (self.base == TimeBase::Convoy).then_some(ClockClaim { convoy: convoy_now, bound_us });
+                // By the time that it arrives, if the way is as it was.
+                let claimed = ClockClaim { convoy: self.convoy_now(now) + self.estimator.way_us(), bound_us };
+                let claim = (self.base == TimeBase::Convoy).then_some(claimed);
+                let challenge = self.papers.challenge.as_ref();
+                let proof = challenge.map(|challenge| self.me.key.prove_join(&convoy, challenge));
                 self.outputs.push_back(Output::Server(ServerCommand::Join {
                     convoy,
                     device: self.me.device().clone(),
                     user: self.me.user.clone(),
                     name: self.me.name.clone(),
                     claim,
+                    proof,
                 }));
             }
             Dialect::Backend => self.join_backend(convoy, now),
@@ -92,11 +107,29 @@ impl Car {
         self.own.answer_joins(&Err(Refusal::Denied(format!("the server does not take this car in: {reason}"))));
     }
 
+    /// What was done without the server has reached it. In whatever order that was, and whatever ran out of it there
+    /// meanwhile: what the server made of it counts, and is asked for.
+    pub(super) fn compare_when_told(&mut self, now: MonoTime) {
+        if self.own.is_news && matches!(self.link, Link::Joined(Dialect::Jamz)) && !self.has_news_for_server() {
+            self.own.is_news = false;
+            self.rejoin.get_or_insert(now);
+        }
+    }
+
+    fn has_news_for_server(&self) -> bool {
+        self.own.count() > 0 || self.gives_to_server()
+    }
+
     /// Asks to be taken in again, when that is due. Who is a member stays one meanwhile.
     pub(super) fn rejoin_when_due(&mut self, now: MonoTime) {
         if self.rejoin.is_none_or(|due| now < due) {
             return;
         }
+        if !self.joins.allows(now) {
+            self.rejoin = self.joins.poll_timeout();
+            return;
+        }
+        self.joins.spend(now);
         self.rejoin = None;
         if let Link::Joined(dialect) | Link::Joining(dialect) = self.link {
             let link = self.link;
@@ -113,14 +146,15 @@ impl Car {
         self.link = Link::Down;
         self.rejoin = None;
         self.own.handle_down();
+        self.abandon_invitations();
         self.tiers.handle_lost(reason);
+        self.sky.handle_lost();
         self.backend.handle_down();
         for member in &mut self.members {
             member.online = member.device == self.me.device().as_str();
         }
         self.note_server_lost(now);
         if was_joined {
-            // The learned rate is kept, without the slew in progress.
             self.hold_servers_time(now);
             self.touch(now);
         }
@@ -139,6 +173,7 @@ impl Car {
         self.forget_digest();
         self.recall_time();
         self.recall_numbers();
+        self.tell_left();
         self.replay_log(now);
         self.replay_own(now);
         self.queue_revision += 1;
@@ -160,6 +195,9 @@ impl Car {
                 let _ = self.apply_approved(change, now);
             }
             self.handle_acked(&change.id, &Verdict::Applied, now);
+            return;
+        }
+        if change.signature.is_none() && self.puts_off_the_server() {
             return;
         }
         let verdict = if is_nonsense {
@@ -251,14 +289,23 @@ impl Car {
         if !self.estimator.handle_probe(probe) {
             return;
         }
-        self.tiers.handle_round_trip(probe.round_trip_us(), now);
         self.answered = now;
+        if now - self.timed >= TIMED_US {
+            self.timed = now;
+            self.tiers.handle_round_trip(probe.round_trip_us(), now);
+            self.sky.handle_round_trip(probe.round_trip_us(), now);
+        }
         let Some(estimate) = self.estimator.estimate() else { return };
-        if self.base != TimeBase::Convoy && self.estimator.count() < PROBES_ENOUGH {
+        if self.estimator.count() < PROBES_ENOUGH {
             return;
         }
         if matches!(self.mesh.obeys_now(), Obeys::Neighbour(_)) {
             // The clock of the neighbour that leads counts.
+            return;
+        }
+        let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
+        if self.leads_others() && self.base == TimeBase::Convoy && apart_us > STEP_LED_US {
+            // It would take along those who follow; when the server decides again, all of them step to it.
             return;
         }
         self.follow_clock(&estimate, now);
@@ -282,7 +329,8 @@ impl Car {
 
     pub(super) fn silence_due(&self) -> Option<MonoTime> {
         let expects = self.link == Link::Joined(Dialect::Jamz) && self.tiers.is_socket_good();
-        expects.then(|| self.answered + SILENT_US)
+        let silent_us = if self.sky.is_satellite() { SILENT_SATELLITE_US } else { SILENT_US };
+        expects.then(|| self.answered + silent_us)
     }
 
     pub(super) fn probe_when_due(&mut self, now: MonoTime) {
@@ -290,9 +338,9 @@ impl Car {
             return;
         }
         let pace_us = match self.link {
-            Link::Joined(Dialect::Jamz) if self.estimator.count() < PROBES_FAST => PROBE_FAST_US,
-            Link::Joined(Dialect::Backend) => 3_000_000,
-            _ => PROBE_US,
+            Link::Joined(Dialect::Backend) => ALIVE_US,
+            Link::Joining(Dialect::Backend) => ALIVE_JOINING_US,
+            _ => self.estimator.pace_us(),
         };
         self.next_probe = now + pace_us;
         // What is no more than a sign of life is asked for ahead of joining, too.

@@ -2,7 +2,7 @@
 
 use super::{Car, Link, TimeBase};
 use crate::core::clock::{ConvoyTime, MonoTime};
-use crate::core::id::EntryId;
+use crate::core::id::{ConvoyId, EntryId};
 use crate::core::io::Saved;
 use crate::core::playlist::Track;
 use crate::core::status::{ActiveSync, ChangeCounts, ClockStatus, Connection, NowPlaying, Status, Upcoming};
@@ -23,12 +23,13 @@ impl Car {
             convoy: self.convoy.as_ref().map(ToString::to_string),
             controller: self.state.controller.as_ref().map(ToString::to_string),
             is_controller: self.state.controller.as_ref() == Some(self.me.device()),
-            connection: self.connection(dialect),
-            members: self.members_shown(),
+            connection: self.connection(dialect, now),
+            members: self.members_shown(now),
+            muted: self.muted(now),
             now_playing: self.now_playing(now),
             queue_length: self.state.playlist.len(),
-            volume: self.volume,
-            ducked: self.ducked,
+            volume: self.sound.volume,
+            ducked: self.sound.ducked,
             clock: self.clock_status(now),
             audio: self.audio.clone(),
             library: self.library.clone(),
@@ -39,13 +40,19 @@ impl Car {
         }
     }
 
-    fn connection(&self, dialect: Option<String>) -> Connection {
+    fn connection(&self, dialect: Option<String>, now: MonoTime) -> Connection {
         let mut connection = self.tiers.connection(self.peer_states(), dialect);
-        if let Some(strangers) = self.strangers_only().filter(|_| connection.active_sync == ActiveSync::Offline) {
+        let strangers = self.strangers_only().filter(|_| connection.active_sync == ActiveSync::Offline);
+        for reason in strangers.map(str::to_owned).into_iter().chain(self.muted_shown(now)) {
             let before = if connection.reason.is_empty() { "" } else { "; " };
-            connection.reason.extend([before, strangers]);
+            connection.reason.extend([before, &*reason]);
         }
         connection
+    }
+
+    /// The convoy that this car is in.
+    pub fn convoy(&self) -> Option<&ConvoyId> {
+        self.convoy.as_ref()
     }
 
     /// The playlist in order.
@@ -109,8 +116,11 @@ impl Car {
             at: self.convoy_now(now),
             sequence: self.own.sequence(),
             attempt: self.mesh.last_attempt(),
+            tickets: self.papers.tickets.clone(),
+            passed_unix_us: self.papers.clock.passed_unix_us(now),
             known_as: self.backend.known_as.clone(),
-            volume: self.volume,
+            volume: self.sound.volume,
+            delays_us: self.sound.delays_us.clone(),
         }
     }
 }

@@ -13,6 +13,9 @@ pub struct ClockMap {
 }
 
 impl ClockMap {
+    /// The error of a crystal, at its very worst; a clock that runs further off is none.
+    pub const RATE_MAX: f64 = 0.01;
+
     #[must_use]
     pub fn convoy(&self, mono: MonoTime) -> ConvoyTime {
         let elapsed_us = mono - self.mono0;

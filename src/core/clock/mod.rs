@@ -2,11 +2,17 @@
 //!
 //! Wall clocks never enter here: a Pi has none at boot, and others are wrong by years.
 
+mod change;
+mod corridor;
 mod estimator;
+mod fit;
 mod map;
+mod probe;
+mod side;
 
-pub use estimator::{Estimate, Estimator, Probe};
+pub use estimator::{Estimate, Estimator};
 pub use map::{ClockMap, SlewedClock};
+pub use probe::Probe;
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Sub};

@@ -64,6 +64,19 @@ fn a_repeated_change_is_applied_once() {
 }
 
 #[test]
+fn what_is_in_the_state_and_not_among_the_changes_that_it_knows_counts_when_it_comes_again() {
+    let changes = [change("a", 1, 1, add("x", &OrderKey::between(None, None), 10)), change("a", 2, 2, play("x", 3))];
+    let mut convoy = convoy_of(&changes);
+    let before = convoy.clone();
+    convoy.versions = Versions::default();
+    for change in &changes {
+        assert_eq!(convoy.apply(change), Verdict::Applied, "{change:?}");
+    }
+    assert!((convoy.timeline, convoy.playlist) == (before.timeline, before.playlist));
+    assert_eq!((convoy.controller, convoy.versions), (before.controller, before.versions));
+}
+
+#[test]
 fn the_next_track_begins_where_the_one_before_ends_however_late_one_looks() {
     let mut convoy = Snapshot::default();
     let first = OrderKey::between(None, None);
@@ -263,4 +276,72 @@ fn the_playing_entry_is_removed_and_the_music_goes_on_to_its_end_and_then_to_wha
         assert_eq!((current.entry.unwrap().as_str(), current.at), ("z", ConvoyTime(10_001_000)));
         assert_eq!(convoy.playlist.track(&EntryId::new("y").unwrap()), None, "nothing names it any more");
     }
+}
+
+/// All orders in which five changes can come.
+fn orders() -> Vec<Vec<usize>> {
+    let mut orders: Vec<Vec<usize>> = vec![vec![]];
+    for number in 0..5 {
+        let longer = |order: &Vec<usize>| {
+            let order = order.clone();
+            (0..=order.len()).map(move |at| [&order[..at], &[number], &order[at..]].concat())
+        };
+        orders = orders.iter().flat_map(longer).collect();
+    }
+    orders
+}
+
+#[test]
+fn what_follows_an_entry_that_was_removed_and_played_at_once_is_the_same_in_whatever_order_that_is_heard_of() {
+    let first = OrderKey::between(None, None);
+    let second = OrderKey::between(Some(&first), None);
+    let third = OrderKey::between(Some(&second), None);
+    let removed = EntryId::new("a").unwrap();
+    let changes = [
+        change("x", 1, 1, add("a", &first, 10)),
+        change("y", 1, 2, add("b", &second, 10)),
+        change("z", 1, 3, Action::Remove { entry: removed.clone() }),
+        change("v", 1, 4, Action::Move { entry: removed, order: third }),
+        change("w", 1, 5, play("a", 0)),
+    ];
+    for order in orders() {
+        let mut convoy = Snapshot::default();
+        for number in &order {
+            let _ = convoy.apply(&changes[*number]);
+            convoy.advance(ConvoyTime(1));
+        }
+        let text = serde_json::to_string(&convoy).unwrap();
+        for mut convoy in [convoy, serde_json::from_str(&text).unwrap()] {
+            convoy.advance(ConvoyTime(10_000_001));
+            let anchor = &convoy.timeline.last().unwrap().anchor;
+            assert_eq!((anchor.playing, anchor.position_us), (false, 10_000_000), "{order:?}");
+            assert_eq!(convoy.playlist.ids().map(EntryId::as_str).collect::<Vec<_>>(), ["b"], "{order:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_added_before_the_playlist_ran_out_is_played_though_it_is_heard_of_after_that() {
+    let first = OrderKey::between(None, None);
+    let late = OrderKey::between(Some(&first), None);
+    let mut convoy = convoy_of(&[change("a", 1, 1, add("t", &first, 10)), change("a", 2, 2, play("t", 0))]);
+    let ran_out = ConvoyTime(12_000_000);
+    for (added_us, entry, at) in [(9_000_000, "u", 10_000_000), (11_000_000, "t", 10_000_000)] {
+        let mut convoy = convoy.clone();
+        convoy.advance(ran_out);
+        assert!(!convoy.timeline.last().unwrap().anchor.playing);
+        let _ = convoy.apply(&change("b", 1, added_us, add("u", &late, 10)));
+        convoy.advance(ran_out);
+        let anchor = &convoy.timeline.last().unwrap().anchor;
+        let is_played = entry == "u";
+        assert_eq!((anchor.entry.as_ref().map(EntryId::as_str), anchor.playing), (Some(entry), is_played));
+        assert_eq!(anchor.at, ConvoyTime(at));
+    }
+    // Who has stopped the music meanwhile is not overruled.
+    convoy.advance(ran_out);
+    let pause = Anchor { playing: false, ..convoy.timeline.last().unwrap().anchor.clone() };
+    let _ = convoy.apply(&change("a", 3, 11_000_000, Action::Pause { anchor: pause }));
+    let _ = convoy.apply(&change("b", 1, 9_000_000, add("u", &late, 10)));
+    convoy.advance(ran_out);
+    assert!(!convoy.timeline.last().unwrap().anchor.playing);
 }

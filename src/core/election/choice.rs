@@ -2,6 +2,7 @@
 
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Claim, ROUTE_MAX, Route, Source};
+use crate::core::planted::{Plant, is_planted};
 use std::cmp::Reverse;
 
 /// Whom a member obeys.
@@ -22,13 +23,13 @@ pub struct Heard<'a> {
     pub route: &'a Route,
 }
 
-/// Chooses for `me`, which has the server by its own link (`server`) or else would lead with `claim`. Of equal ways,
-/// the one through `current` stays.
+/// Chooses for `me`, which has the server by its own link (`server`) or else would lead with `claim`; without one, only
+/// where nobody else does. Of equal ways, the one through `current` stays.
 #[must_use]
 pub fn choose<'a>(
     me: &DeviceId,
     server: bool,
-    claim: &Claim,
+    claim: Option<&Claim>,
     heard: impl Iterator<Item = Heard<'a>>,
     current: Option<&DeviceId>,
 ) -> Choice {
@@ -47,7 +48,9 @@ pub fn choose<'a>(
     });
     match best {
         Some(Heard { peer, route: Route { source: Source::Server { .. }, .. } }) => Choice::Follow(peer.clone()),
-        Some(Heard { peer, route: Route { source: Source::Member(other), .. } }) if other > claim => {
+        Some(Heard { peer, route: Route { source: Source::Member(other), .. } })
+            if claim.is_none_or(|own| other > own && !(own.established && is_planted(Plant::HubNeverStepsDown))) =>
+        {
             Choice::Follow(peer.clone())
         }
         _ => Choice::Lead,

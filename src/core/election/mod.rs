@@ -17,9 +17,21 @@ use std::collections::BTreeSet;
 pub struct Term(pub u64);
 
 impl Term {
-    /// JavaScript holds it exactly. No convoy comes this far; whoever says that it has is taken at this word, and
-    /// authority passes on, by the other fields of a claim.
+    /// JavaScript holds it exactly; what is read is read as this at most.
     pub const MAX: Self = Self(1 << 53);
+
+    /// No convoy lives to see a higher one, though it passed authority on every second for a hundred years.
+    pub const LIVED_MAX: Self = Self(1 << 32);
+
+    /// Two convoys that meet are no further apart: for so many passings of authority the one would have had to pass it
+    /// on every second for twelve days. Who says more would end that anyone can ever pass him.
+    const LEAP_MAX: u64 = 1 << 20;
+
+    /// Whether nobody who is in `ours` can come upon it.
+    #[must_use]
+    pub fn is_beyond(self, ours: Self) -> bool {
+        self.0 > ours.0.saturating_add(Self::LEAP_MAX)
+    }
 
     /// The one after, if there is one.
     #[must_use]

@@ -30,7 +30,7 @@ fn server(path: &[&str]) -> Route {
 fn choice(own: &Claim, heard: &[(&str, Route)], current: Option<&str>) -> Choice {
     let names: Vec<DeviceId> = heard.iter().map(|(name, _)| device(name)).collect();
     let heard = names.iter().zip(heard).map(|(peer, (_, route))| Heard { peer, route });
-    choose(&own.device, false, own, heard, current.map(device).as_ref())
+    choose(&own.device, false, Some(own), heard, current.map(device).as_ref())
 }
 
 fn follow(name: &str) -> Choice {
@@ -81,7 +81,7 @@ fn the_server_is_obeyed_before_any_member_by_the_shortest_way() {
     let [first, _, third] = heard;
     assert_eq!(choice(&high, &[first, third], None), follow("b"));
     let none = std::iter::empty();
-    assert_eq!(choose(&device("a"), true, &high, none, None), Choice::Server);
+    assert_eq!(choose(&device("a"), true, Some(&high), none, None), Choice::Server);
 }
 
 #[test]

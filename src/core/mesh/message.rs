@@ -8,6 +8,7 @@ use crate::core::election::Term;
 use crate::core::id::{DeviceId, UserId};
 use crate::core::playlist::Track;
 use crate::core::status::{Member, MemberKind};
+use crate::core::ticket::{Revocations, Ticket};
 use serde::{Deserialize, Serialize};
 
 /// Links that a message may cross.
@@ -24,7 +25,9 @@ pub enum PeerMessage {
     Beat(Box<Beat>),
     /// A change, new to the sender; it has crossed `hops` links before this one. The track that a control concerns is
     /// for whoever does not know the playlist: it is told, and not read.
-    Change { change: Box<Change>, track: Option<Box<Track>>, hops: usize },
+    ///
+    /// Its author's ticket goes with it, so that whoever has never met him can judge it.
+    Change { change: Box<Change>, track: Option<Box<Track>>, ticket: Option<Box<Ticket>>, hops: usize },
     /// What the authority made of a change; goes back the way that the change came.
     Verdict { change: ChangeId, verdict: Verdict },
     /// The changes that the sender knows. The other side sends those that are missing there (or its state), and asks
@@ -38,6 +41,8 @@ pub enum PeerMessage {
     Members(Vec<Member>),
     /// A signal on its way to a member that has no link with its author (yet).
     Signal { signal: Box<SignedSignal>, hops: usize },
+    /// Whose tickets are void, by the newest list of an issuer.
+    Revoked(Box<Revocations>),
     /// The sender leaves the convoy, or ends.
     Goodbye,
 }
@@ -54,6 +59,12 @@ pub struct Hello {
     /// The number of the last attempt that it made: an offer with a lower one, or the same, is an old one.
     #[serde(default)]
     pub attempt: Attempt,
+    /// The sender's, where the convoy has tickets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Box<Ticket>>,
+    /// Seconds since 1970, where the sender's clock is vouched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix_s: Option<u64>,
 }
 
 /// A heartbeat.

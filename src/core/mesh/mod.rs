@@ -10,6 +10,9 @@ pub use signal::{Attempt, Signal, SignalKind, SignedSignal};
 
 use super::clock::MonoTime;
 use super::id::DeviceId;
+use super::io::RequestId;
+use super::request::{Invitation, Refusal};
+use super::ticket::Role;
 
 /// What comes from tier 2.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,13 +47,24 @@ pub enum LanEvent {
     Found {
         device: DeviceId,
     },
-    /// It is there no more.
+    /// A phone has come to this car by a link, and has proved that it is this device.
+    Guest {
+        device: DeviceId,
+    },
+    /// Who was found, or came, is there no more.
     Lost {
         device: DeviceId,
     },
     Signal(Box<SignedSignal>),
     /// Some car is on the same network that is of another convoy, or has another secret; told once.
     Stranger,
+    /// The code that newcomers are let in by was guessed wrong too often, and is good no more.
+    CodeBurnt,
+    /// The answer to [`LanCommand::Invite`].
+    Invited {
+        request: RequestId,
+        result: Result<Invitation, Refusal>,
+    },
 }
 
 /// What goes to the network that the car is in.
@@ -60,4 +74,6 @@ pub enum LanCommand {
     Announce { convoy: Option<super::id::ConvoyId> },
     /// To the device that it names.
     Signal(Box<SignedSignal>),
+    /// Make a link by which a phone comes to this car as `role`.
+    Invite { request: RequestId, role: Role },
 }

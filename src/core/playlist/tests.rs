@@ -57,6 +57,26 @@ fn entries_stand_in_the_order_they_were_put() {
 }
 
 #[test]
+fn lists_that_are_alike_have_the_same_sum_however_they_came_about() {
+    let read =
+        |playlist: &Playlist| -> Playlist { serde_json::from_str(&serde_json::to_string(playlist).unwrap()).unwrap() };
+    let (mut playlist, empty) = (filled(&["a", "b", "c"]), Playlist::default().sum());
+    let first = playlist.sum();
+    assert_eq!((read(&playlist).sum(), filled(&["a", "b", "c"]).sum()), (first, first));
+    assert_ne!(filled(&["a", "c", "b"]).sum(), first);
+    let (last, home) = (playlist.place(None, None), playlist.order_of(&entry("a")).unwrap().clone());
+    playlist.shift(&entry("a"), &last, &stamp(10));
+    assert_ne!(playlist.sum(), first);
+    assert_eq!(read(&playlist).sum(), playlist.sum());
+    playlist.shift(&entry("a"), &home, &stamp(11));
+    assert_eq!(playlist.sum(), first);
+    for name in ["a", "b", "c"] {
+        playlist.remove(&entry(name));
+    }
+    assert_eq!(playlist.sum(), empty);
+}
+
+#[test]
 fn an_older_move_does_not_undo_a_newer_one() {
     let mut playlist = filled(&["a", "b"]);
     let to_front = playlist.place(Some(0), Some(&entry("b")));
@@ -171,4 +191,5 @@ fn what_is_removed_keeps_its_place_while_it_is_named() {
     assert_eq!(playlist.after(Some(&entry("b"))), Some(&entry("d")));
     playlist.forget_removed(|_| false);
     assert_eq!((playlist.track(&entry("b")), names(&playlist)), (None, vec!["d"]));
+    assert_eq!(playlist.after(Some(&entry("b"))), Some(&entry("d")));
 }

@@ -20,8 +20,13 @@ pub(in crate::ctl) fn text(entries: &[HistoryEntry], style: Style) -> String {
     if table.is_empty() { "Nothing was done yet.\n".into() } else { table.render(style) }
 }
 
+/// What waits for someone to tell it to.
+pub(in crate::ctl) fn pending(entries: &[HistoryEntry], style: Style) -> String {
+    if entries.is_empty() { "Nothing waits: all that was done here is known.\n".into() } else { text(entries, style) }
+}
+
 /// `2026-11-22 16:10:11`, by the proleptic Gregorian calendar (Hinnant, "chrono-compatible low-level date algorithms").
-fn time(unix_s: i64) -> String {
+pub(super) fn time(unix_s: i64) -> String {
     let (days, second) = (unix_s.div_euclid(DAY_S), unix_s.rem_euclid(DAY_S));
     // Days since 0000-03-01, so that a leap day is the last of its year.
     let days = days.saturating_add(719_468);

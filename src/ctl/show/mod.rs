@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod history;
+pub(super) mod invite;
 pub(super) mod library;
 pub(super) mod members;
 pub(super) mod queue;

@@ -6,16 +6,19 @@ use crate::core::id::ConvoyId;
 use crate::core::mesh::{LanEvent, SignedSignal};
 use crate::wire::lan::{FRAME_HEAD_BYTES, Frame, FrameHead, HASH_BYTES};
 use blake3::Hash;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// How often each says that it is alive,
-const ALIVE_EVERY: Duration = Duration::from_secs(1);
+/// How often each says that it is alive: a convoy has a connection for every two members,
+const ALIVE_EVERY: Duration = Duration::from_secs(4);
 /// and after how much silence the other takes the connection for dead.
-const SILENCE_MAX: Duration = Duration::from_millis(3_500);
+const SILENCE_MAX: Duration = Duration::from_millis(9_500);
+/// What was said must have arrived by then.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(3);
 /// A member that does not read for so long is not there.
 const WRITE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -29,6 +32,7 @@ pub(super) async fn carry(
     let Greeted { stream, mine, theirs, .. } = greeted;
     // A signal must not wait for the next one to fill a packet.
     let _ = stream.set_nodelay(true);
+    let _ = set_tcp_user_timeout(&stream, ARRIVES_WITHIN.as_millis() as u32);
     let (reader, writer) = stream.into_split();
     tokio::select! {
         reason = hear(reader, theirs, convoy, events) => reason,

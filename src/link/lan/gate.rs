@@ -11,15 +11,28 @@ const REFILL_US: i64 = 1_000_000;
 const ADDRESSES_MAX: usize = 256;
 
 /// Who knocked lately.
-#[derive(Debug, Default)]
-pub(super) struct Gate {
+#[derive(Debug)]
+pub(in crate::link) struct Gate {
+    burst: i64,
+    refill_us: i64,
     /// When an address will have all of its allowance again.
     full_at: BTreeMap<IpAddr, MonoTime>,
 }
 
+impl Default for Gate {
+    fn default() -> Self {
+        Self::with(BURST, REFILL_US)
+    }
+}
+
 impl Gate {
+    /// One that lets an address open so many connections at once, and then one more each `refill_us`.
+    pub(in crate::link) fn with(burst: i64, refill_us: i64) -> Self {
+        Self { burst, refill_us, full_at: BTreeMap::new() }
+    }
+
     /// Whether one more connection from this address is heard at all.
-    pub(super) fn admits(&mut self, address: IpAddr, now: MonoTime) -> bool {
+    pub(in crate::link) fn admits(&mut self, address: IpAddr, now: MonoTime) -> bool {
         if self.full_at.len() >= ADDRESSES_MAX {
             self.full_at.retain(|_, full_at| *full_at > now);
         }
@@ -28,8 +41,8 @@ impl Gate {
             return false;
         }
         let full_at = self.full_at.entry(address).or_insert(now);
-        let after = (*full_at).max(now) + REFILL_US;
-        let admits = after - now <= BURST * REFILL_US;
+        let after = (*full_at).max(now) + self.refill_us;
+        let admits = after - now <= self.burst * self.refill_us;
         if admits {
             *full_at = after;
         }

@@ -5,6 +5,7 @@ use super::carry::carry;
 use super::discovery::{Discovery, Sighting};
 use super::gate::Gate;
 use super::greet::{self, Greeted};
+use super::keys::Sought;
 use super::known::Known;
 use super::secret::{ConvoyKey, Secret, Side};
 use crate::core::clock::{MonoTime, Monotonic};
@@ -72,12 +73,11 @@ struct Ended {
 }
 
 pub(super) struct Links {
-    secret: Secret,
     clock: Arc<dyn Monotonic>,
     chance: Chance,
     device: DeviceId,
     events: mpsc::Sender<LanEvent>,
-    wanted: Option<ConvoyId>,
+    wanted: Sought,
     presence: Option<Presence>,
     announce_at: Option<MonoTime>,
     gate: Gate,
@@ -95,7 +95,6 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn new(
-        secret: Secret,
         clock: Arc<dyn Monotonic>,
         chance: Chance,
         device: DeviceId,
@@ -103,7 +102,6 @@ impl Links {
     ) -> Self {
         Self {
             known: Known::new(device.clone()),
-            secret,
             clock,
             chance,
             device,
@@ -125,7 +123,7 @@ impl Links {
     /// Runs until nobody wants anything any more.
     pub(super) async fn run(
         mut self,
-        mut wanted: watch::Receiver<Option<ConvoyId>>,
+        mut wanted: watch::Receiver<Sought>,
         mut signals: mpsc::Receiver<SignedSignal>,
         overflow: Arc<Notify>,
     ) {
@@ -136,10 +134,13 @@ impl Links {
                     if changed.is_err() {
                         break;
                     }
-                    let convoy = wanted.borrow_and_update().clone();
-                    self.want(convoy).await;
+                    let sought = wanted.borrow_and_update().clone();
+                    self.want(sought).await;
                 }
-                Some(signed) = signals.recv() => self.send(signed),
+                signed = signals.recv() => match signed {
+                    Some(signed) => self.send(signed),
+                    None => break,
+                },
                 () = overflow.notified() => self.leave_all().await,
                 accepted = accept(self.presence.as_ref()) => self.on_accepted(accepted).await,
                 sighting = look(self.presence.as_ref()) => self.on_sighting(sighting).await,
@@ -166,8 +167,8 @@ impl Links {
         Duration::from_micros(due.map_or(WAIT_US_MAX, |due| (due - now).clamp(0, WAIT_US_MAX)).unsigned_abs())
     }
 
-    async fn want(&mut self, convoy: Option<ConvoyId>) {
-        if self.wanted == convoy {
+    async fn want(&mut self, sought: Sought) {
+        if self.wanted == sought {
             return;
         }
         self.presence = None;
@@ -176,16 +177,16 @@ impl Links {
         self.accepting = 0;
         self.known = Known::new(self.device.clone());
         self.leave_all().await;
-        self.announce_at = convoy.is_some().then(|| self.clock.now());
-        self.wanted = convoy;
+        self.announce_at = sought.is_some().then(|| self.clock.now());
+        self.wanted = sought;
     }
 
     async fn do_due(&mut self) {
         let now = self.clock.now();
         if self.announce_at.is_some_and(|at| at <= now) {
             self.announce_at = None;
-            if let Some(convoy) = self.wanted.clone()
-                && let Err(problem) = self.appear(convoy).await
+            if let Some((convoy, secret)) = self.wanted.clone()
+                && let Err(problem) = self.appear(convoy, &secret).await
             {
                 self.announce_at = Some(now + ANNOUNCE_AGAIN_US);
                 if self.told.as_ref() != Some(&problem) {
@@ -205,8 +206,8 @@ impl Links {
         self.presence.is_some() && self.greetings.len() - self.accepting.min(self.greetings.len()) < DIALLING_MAX
     }
 
-    async fn appear(&mut self, convoy: ConvoyId) -> Result<(), String> {
-        let key = self.secret.of_convoy(&convoy);
+    async fn appear(&mut self, convoy: ConvoyId, secret: &Secret) -> Result<(), String> {
+        let key = secret.of_convoy(&convoy);
         let listener = listen().await.map_err(|error| error.to_string())?;
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
         let discovery = Discovery::start(&self.device, &key.tag(), port).map_err(|error| error.to_string())?;
@@ -360,7 +361,7 @@ impl Links {
 }
 
 /// On every address, of IPv6 too where there is any.
-async fn listen() -> io::Result<TcpListener> {
+pub(super) async fn listen() -> io::Result<TcpListener> {
     match TcpListener::bind("[::]:0").await {
         Ok(listener) => Ok(listener),
         Err(_) => TcpListener::bind("0.0.0.0:0").await,

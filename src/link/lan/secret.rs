@@ -1,9 +1,8 @@
 //! The convoy's secret, and what follows from it: a tag to be found by, proofs of knowing it, a key for each direction.
 
-use crate::core::id::ConvoyId;
+use crate::core::id::{ConvoyId, hex};
 use crate::wire::lan::{Greeting, HASH_BYTES};
 use blake3::{Hash, Hasher};
-use std::fmt::Write;
 use std::fs;
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +17,7 @@ const CONTEXT: &str = "trafficjamz 2026 convoy on a local network, version 1";
 const TAG_DIGITS: usize = 32;
 
 /// What the members of a convoy share. Never shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret([u8; HASH_BYTES]);
 
 /// Which side of a connection one is on.
@@ -32,7 +31,18 @@ pub(super) enum Side {
 #[derive(Clone)]
 pub(super) struct ConvoyKey([u8; HASH_BYTES]);
 
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
 impl Secret {
+    /// As if it stood in a file.
+    pub(super) fn of(secret: &[u8]) -> Self {
+        Self(blake3::derive_key(CONTEXT, secret))
+    }
+
     /// Reads it from its file.
     ///
     /// # Errors
@@ -55,7 +65,7 @@ impl Secret {
             let problem = format!("it has {} bytes; a secret needs at least {SECRET_BYTES_MIN}", secret.len());
             return Err(Error::new(ErrorKind::InvalidData, problem));
         }
-        Ok(Self(blake3::derive_key(CONTEXT, secret)))
+        Ok(Self::of(secret))
     }
 
     pub(super) fn of_convoy(&self, convoy: &ConvoyId) -> ConvoyKey {
@@ -66,12 +76,7 @@ impl Secret {
 impl ConvoyKey {
     /// What the convoy's members are known by to each other, and tells others nothing.
     pub(super) fn tag(&self) -> String {
-        let hash = self.over(b"tag", &[]);
-        let hex = hash.as_bytes().iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        hex.chars().take(TAG_DIGITS).collect()
+        hex(self.over(b"tag", &[]).as_bytes()).chars().take(TAG_DIGITS).collect()
     }
 
     /// The proof of the one on `side` that it knows the secret, for these two greetings only.
@@ -131,7 +136,7 @@ mod tests {
     use crate::core::id::DeviceId;
 
     fn key(secret: &[u8], convoy: &str) -> ConvoyKey {
-        Secret(blake3::derive_key(CONTEXT, secret)).of_convoy(&ConvoyId::new(convoy).unwrap())
+        Secret::of(secret).of_convoy(&ConvoyId::new(convoy).unwrap())
     }
 
     fn greeting(device: &str, nonce: u8) -> Greeting {

@@ -1,17 +1,22 @@
 //! The convoys that are decided here: each an authority with its state on disk; effects go out only after what they
 //! tell is durable.
 
+mod durable;
 mod sharing;
+mod tickets;
 
 use super::limits::{CHANGES_KEPT, CONVOYS_MAX};
 use super::metrics::Metrics;
 use super::probe::PublishedClock;
+use super::revoked::Revoked;
 use super::storage::{Storage, StorageError, Write};
-use crate::core::authority::{Authority, ConnectionId, Kept, Message, Newcomer, Now, Output, PhoneRequest};
+use crate::core::authority::{Authority, ConnectionId, JOIN_FIRST, Kept, Message, Newcomer, Now, Output, PhoneRequest};
 use crate::core::changes::Change;
 use crate::core::clock::MonoTime;
 use crate::core::id::ConvoyId;
 use crate::core::io::{ClockClaim, Dialect};
+use crate::core::signature::DeviceKey;
+use crate::core::ticket::{Rulings, Ticket as Bearer};
 use crate::wire::server::jamz::{self, Acked, Failure, Joined, Members, Probed, Refused, Signal, State};
 use crate::wire::server::phone;
 use serde::{Deserialize, Serialize};
@@ -31,7 +36,11 @@ pub enum ConvoyAsk {
     Leave {
         lost: bool,
     },
-    Change(Box<Change>),
+    Change {
+        change: Box<Change>,
+        /// Its author's, when another brings it.
+        ticket: Option<Box<Bearer>>,
+    },
     RoundTrip {
         us: i64,
     },
@@ -41,6 +50,8 @@ pub enum ConvoyAsk {
     },
     Signal(Box<Signal>),
     Phone(Box<PhoneRequest>),
+    /// Who is put out, or let in again; no connection asks this.
+    Rule(Rulings),
 }
 
 /// Pairs a question with its acknowledgement, on the instance that the connection is at.
@@ -84,12 +95,14 @@ pub struct Convoys {
     touched: BTreeSet<ConvoyId>,
     /// Whether there are other instances.
     shares: bool,
+    /// Signs the members' tickets.
+    issuer: Option<DeviceKey>,
+    /// Who is put out, as this instance was told.
+    revoked: Revoked,
 }
 
 /// The kept state is written anew after so many changes, so that a start replays no more.
 const CHANGES_PER_KEPT: i64 = 500;
-/// A connection has no place in the convoy (any more).
-const JOIN_FIRST: &str = "join the convoy first (`jamz-join`)";
 /// How long a convoy without members stays in memory.
 const EMPTY_US: i64 = 600_000_000;
 
@@ -114,7 +127,15 @@ impl Convoys {
             committed: Vec::new(),
             touched: BTreeSet::new(),
             shares,
+            issuer: None,
+            revoked: Revoked::new(),
         }
+    }
+
+    /// Lets this key sign the members' tickets.
+    #[must_use]
+    pub fn issuing(self, issuer: Option<DeviceKey>) -> Self {
+        Self { issuer, ..self }
     }
 
     /// The published clock of a convoy that is decided here.
@@ -135,7 +156,10 @@ impl Convoys {
             ticket.is_none() && matches!(&ask, ConvoyAsk::Join { newcomer, .. } if newcomer.dialect == Dialect::Jamz);
         let answer = self.decide(convoy, from, ask, now);
         self.drain(convoy);
-        if rejoins && let Some(hosted) = self.hosted.get(convoy) {
+        if rejoins
+            && answer.is_ok()
+            && let Some(hosted) = self.hosted.get(convoy)
+        {
             let payload = json!(State { snapshot: hosted.authority.snapshot().clone() });
             let effect = Effect::Emit { to: vec![from.clone()], event: jamz::STATE.into(), payload };
             self.effects.push((convoy.clone(), effect));
@@ -161,36 +185,45 @@ impl Convoys {
         if let ConvoyAsk::Join { newcomer, claim } = ask {
             return self.join(convoy, *newcomer, claim, now).map(Some).map_err(Failure::last);
         }
+        if let ConvoyAsk::Rule(rulings) = ask {
+            self.host(convoy, now).map_err(|error| Failure::passing(error.to_string()))?;
+            self.rule(convoy, &rulings, now);
+            return Ok(None);
+        }
         let Some(hosted) = self.hosted.get_mut(convoy) else {
             return Err(Failure::passing(JOIN_FIRST));
         };
         let authority = &mut hosted.authority;
+        authority.note_ask(from, now);
         match ask {
-            ConvoyAsk::Join { .. } => {}
+            ConvoyAsk::Join { .. } | ConvoyAsk::Rule(_) => {}
             ConvoyAsk::Leave { lost } => {
                 hosted.leave(from, lost, now);
             }
-            ConvoyAsk::Change(change) => {
+            ConvoyAsk::Change { change, ticket } => {
                 let id = change.id.clone();
                 if authority.seat(from).is_none() {
                     return Err(Failure::passing(JOIN_FIRST));
+                }
+                if let Some(ticket) = ticket {
+                    hosted.dirty |= authority.handle_ticket(&ticket);
                 }
                 let verdict = authority.handle_change(from, *change, now).map_err(Failure::last)?;
                 self.metrics.change(&verdict);
                 return Ok(Some(json!(Acked { id, verdict })));
             }
-            ConvoyAsk::RoundTrip { us } => authority.handle_round_trip(from, us),
+            ConvoyAsk::RoundTrip { us } => authority.handle_round_trip(from, us, now.mono),
             ConvoyAsk::Probe { round_trip_us } => {
                 if let Some(us) = round_trip_us {
-                    authority.handle_round_trip(from, us);
+                    authority.handle_round_trip(from, us, now.mono);
                 }
                 let received = authority.clock().convoy(now.mono);
                 return Ok(Some(json!(Probed { received, sent: received, lead_us: authority.lead_us() })));
             }
             ConvoyAsk::Signal(signal) => {
-                let seat = authority.seat(from).ok_or_else(|| Failure::passing(JOIN_FIRST))?;
-                let signal = Signal { from: seat.device.clone(), ..*signal };
-                let to = authority.addressees(from, signal.to.as_ref());
+                let heard = authority.handle_signal(from, signal.to.as_ref(), now);
+                let (device, to) = heard.map_err(Failure::passing)?;
+                let signal = Signal { from: device, ..*signal };
                 let effect = Effect::Emit { to, event: jamz::SIGNAL.into(), payload: json!(signal) };
                 self.effects.push((convoy.clone(), effect));
             }
@@ -237,8 +270,7 @@ impl Convoys {
             self.storage.make_room(now.unix_ms / 1_000)?;
         }
         let known = loaded.is_some();
-        let (authority, last, kept) =
-            loaded.unwrap_or_else(|| (Authority::new(convoy.clone(), None, self.boot.as_deref(), now.mono), 0, 0));
+        let (authority, last, kept) = loaded.unwrap_or_else(|| (self.begun(convoy, None, now.mono), 0, 0));
         let hosted = Hosted {
             authority,
             clock: Arc::default(),
@@ -253,17 +285,22 @@ impl Convoys {
         if !known || self.shares {
             self.keep(convoy, now);
         }
+        self.heed_rulings(convoy, now);
         Ok(())
     }
 
     fn load(&self, convoy: &ConvoyId, now: MonoTime) -> Result<Option<(Authority, i64, i64)>, StorageError> {
         let Some(stored) = self.storage.load(convoy)? else { return Ok(None) };
         let (kept, last) = (stored.through, stored.last());
-        let mut authority = Authority::new(convoy.clone(), Some(stored.kept), self.boot.as_deref(), now);
+        let mut authority = self.begun(convoy, Some(stored.kept), now);
         for recorded in &stored.recorded {
             authority.replay(recorded, now);
         }
         Ok(Some((authority, last, kept)))
+    }
+
+    fn begun(&self, convoy: &ConvoyId, kept: Option<Kept>, now: MonoTime) -> Authority {
+        Authority::new(convoy.clone(), kept, self.boot.as_deref(), now).issuing(self.issuer.clone())
     }
 
     /// Takes over what an authority wants done.
@@ -281,8 +318,7 @@ impl Convoys {
                         self.effects.push((convoy.clone(), effect));
                     }
                 }
-                Output::Dismiss(connection) => {
-                    let reason = "this car has come in by a newer connection".to_owned();
+                Output::Dismiss { connection, reason } => {
                     self.effects.push((convoy.clone(), Effect::Dismiss { connection, reason }));
                 }
             }
@@ -309,8 +345,9 @@ impl Convoys {
         }
     }
 
-    /// Writes what is newer than on disk, and lets go of convoys that have been empty for long.
+    /// Renews tickets, writes what is newer than on disk, and lets go of convoys that have been empty for long.
     pub fn tidy(&mut self, now: Now) {
+        self.tend_tickets(now);
         let newer = self.hosted.iter().filter(|(_, hosted)| hosted.dirty || hosted.kept < hosted.last);
         for convoy in newer.map(|(convoy, _)| convoy.clone()).collect::<Vec<_>>() {
             self.keep(&convoy, now);
@@ -329,67 +366,13 @@ impl Convoys {
         hosted.kept = hosted.last;
         hosted.dirty = false;
     }
-
-    /// Makes all that was decided durable, and gives out what may be told now and what is to be shared first. When it
-    /// fails, nothing of it has happened.
-    pub fn settle(&mut self, now: Now) -> (Vec<Effect>, Vec<Write>) {
-        for convoy in std::mem::take(&mut self.touched) {
-            if self.hosted.get(&convoy).is_some_and(|hosted| hosted.last - hosted.kept >= CHANGES_PER_KEPT) {
-                self.keep(&convoy, now);
-            }
-        }
-        self.commit(now);
-        let effects = std::mem::take(&mut self.effects).into_iter().map(|(_, effect)| effect).collect();
-        (effects, std::mem::take(&mut self.committed))
-    }
-
-    fn commit(&mut self, now: Now) {
-        let writes = std::mem::take(&mut self.writes);
-        if !writes.is_empty() {
-            let begun = self.metrics.begin();
-            let result = tokio::task::block_in_place(|| self.storage.commit(&writes, now.unix_ms / 1_000));
-            self.metrics.committed(begun, result.as_ref().err().map(ToString::to_string));
-            if let Err(error) = result {
-                tracing::error!(%error, "could not store changes; they are taken back");
-                self.take_back(&writes, &error, now);
-            } else if self.shares {
-                self.committed.extend(writes);
-            }
-        }
-    }
-
-    /// Undoes what could not be stored: back to the state on disk, and every question of these convoys fails.
-    fn take_back(&mut self, writes: &[Write], error: &StorageError, now: Now) {
-        let failed: BTreeSet<ConvoyId> = writes.iter().map(Write::convoy).cloned().collect();
-        for (convoy, effect) in &mut self.effects {
-            if let Effect::Ack { payload, .. } = effect
-                && failed.contains(convoy)
-            {
-                *payload = json!(Failure::passing(format!("not done, as it could not be stored: {error}; try again")));
-            }
-        }
-        self.effects.retain(|(convoy, effect)| !failed.contains(convoy) || matches!(effect, Effect::Ack { .. }));
-        for convoy in failed {
-            let loaded = self.load(&convoy, now.mono);
-            if let (Ok(Some((authority, last, kept))), Some(hosted)) = (loaded, self.hosted.get_mut(&convoy)) {
-                hosted.authority.restore(authority, now);
-                (hosted.last, hosted.kept) = (last, kept);
-            } else if let Some(hosted) = self.hosted.remove(&convoy) {
-                let reason = format!("the convoy's state cannot be read: {error}");
-                for connection in hosted.authority.connections() {
-                    self.effects.push((convoy.clone(), Effect::Dismiss { connection, reason: reason.clone() }));
-                }
-            }
-            self.drain(&convoy);
-        }
-        self.writes.clear();
-    }
 }
 
 fn wire(message: Message, convoy: &ConvoyId) -> Vec<(&'static str, Value)> {
     match message {
         Message::Change(change) => vec![(jamz::CHANGE, json!(change))],
         Message::Refused(id) => vec![(jamz::REFUSED, json!(Refused { id }))],
+        Message::Tickets(credentials) => vec![(jamz::TICKETS, json!(credentials))],
         Message::Members(members) => vec![(jamz::MEMBERS, json!(Members { members }))],
         Message::State(snapshot) => vec![(jamz::STATE, json!(State { snapshot: *snapshot }))],
         Message::Phone(news) => phone::format(&news, convoy),

@@ -6,6 +6,7 @@ use crate::core::election::Choice;
 use crate::core::id::DeviceId;
 use crate::core::mesh::HOPS_MAX;
 use crate::core::status::Status;
+use crate::sim::node::Node;
 use crate::sim::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,15 @@ impl World {
         (0..self.nodes.len()).any(is_zombie)
     }
 
+    /// Links that pass for such at one end, and carry nothing.
+    pub(super) fn dead_links(&self) -> BTreeSet<(usize, usize)> {
+        let of = |(car, node): (usize, &Node)| {
+            let up = node.ends.iter().filter(|(_, end)| end.up).map(|(peer, _)| (car, *peer));
+            up.filter(|(car, peer)| !self.carries(*car, *peer)).collect::<Vec<_>>()
+        };
+        self.nodes.iter().enumerate().flat_map(of).collect()
+    }
+
     /// Whether some in a group are further from each other than messages go.
     pub(super) fn is_too_long(&self, group: &BTreeSet<usize>) -> bool {
         group.iter().any(|first| {
@@ -62,7 +72,7 @@ impl World {
         there.up && back.up && there.attempt == back.attempt && self.lan.passes_both(a, b)
     }
 
-    pub(super) fn disagree_on_leader(&self, group: &BTreeSet<usize>) -> Option<String> {
+    pub(in crate::sim) fn disagree_on_leader(&self, group: &BTreeSet<usize>) -> Option<String> {
         if self.is_too_long(group) {
             return None;
         }
@@ -130,7 +140,10 @@ impl World {
         let named: BTreeSet<Option<DeviceId>> = group.iter().map(|car| state(*car)?.controller.clone()).collect();
         let hears_server =
             |car: &usize| self.nodes.get(*car).is_some_and(|node| node.socket.connection.is_some() && !node.socket.cut);
-        let led_by_member = !group.iter().any(hears_server);
+        // A listener who leads takes no control from a DJ who is away.
+        let listens = |car: usize| self.device_of(car).is_some_and(|device| self.listens(&device));
+        let led_by_listener = group.iter().filter_map(|car| self.root(*car)).any(listens);
+        let led_by_member = !group.iter().any(hears_server) && !led_by_listener;
         let stranger = named
             .iter()
             .flatten()

@@ -1,13 +1,10 @@
 //! What is done in a convoy that is together is known to all of it within a second.
 
-use super::{Rules, SETTLED_US};
+use super::{Rule, Rules};
 use crate::core::changes::ChangeId;
+use crate::sim::Instant;
 use crate::sim::world::World;
-use crate::sim::{Instant, SECOND};
 use std::collections::BTreeSet;
-
-/// What is done is known everywhere within this.
-const SPREAD_US: Instant = SECOND;
 
 /// A change that was made a moment ago, and who was together with its author then.
 #[derive(Debug)]
@@ -19,14 +16,16 @@ pub(super) struct Made {
 
 impl Rules {
     pub(super) fn look_at_spread(&mut self, world: &mut World, groups: &[BTreeSet<usize>]) {
-        let is_calm = world.now - world.disturbed > SETTLED_US && !world.has_zombies();
+        let is_calm = world.now - world.disturbed > world.settled_us() && !world.has_zombies();
         let made = std::mem::take(&mut world.made);
         for (car, id) in made.into_iter().filter(|_| is_calm) {
             let group = groups.iter().find(|group| group.contains(&car));
             let agreed = group.filter(|group| world.disagree_on_leader(group).is_none());
             self.made.extend(agreed.map(|group| Made { id, at: world.now, group: group.clone() }));
         }
-        let (old, young) = std::mem::take(&mut self.made).into_iter().partition(|made| world.now - made.at > SPREAD_US);
+        // As long as it takes to agree, it takes until all know what one did.
+        let spread_us = world.settled_us();
+        let (old, young) = std::mem::take(&mut self.made).into_iter().partition(|made| world.now - made.at > spread_us);
         self.made = young;
         for Made { id, at, group } in Vec::<Made>::from_iter(old) {
             let lacks = |car: &&usize| {
@@ -35,8 +34,8 @@ impl Rules {
             };
             let lacking: Vec<usize> = group.iter().filter(lacks).copied().collect();
             if !lacking.is_empty() && world.disturbed < at && !world.overruled.contains(&id) {
-                let what = format!("{} is not known to {lacking:?} after a second", world.id(&id));
-                self.say(world, &what);
+                let what = format!("{} is not known to {lacking:?} after {spread_us} us", world.id(&id));
+                self.say(world, Rule::ConnectedMembersConverge, &what);
             }
         }
     }

@@ -42,6 +42,18 @@ pub(super) fn fingerprint(certificate: &RTCCertificate) -> Result<String, MeshEr
     fingerprints.first().map(|print| print.value.clone()).ok_or_else(|| wrong("it has no fingerprint".into()))
 }
 
+/// The certificate and its key as PEM blocks of the usual names, for TLS.
+pub(super) fn pem(certificate: &RTCCertificate) -> Result<(String, String), MeshError> {
+    let wrong = |problem: String| MeshError::Certificate { path: String::new(), problem };
+    // The crate calls its blocks by names of its own.
+    let all =
+        certificate.serialize_pem().map_err(|error| wrong(error.to_string()))?.replace("PRIVATE_KEY", "PRIVATE KEY");
+    let begins = |what: &str| all.find(&format!("-----BEGIN {what}-----")).ok_or_else(|| wrong(format!("no {what}")));
+    let (key, first) = (begins("PRIVATE KEY")?, begins("CERTIFICATE")?);
+    let block = |from: usize, to: usize| all.get(from..to).unwrap_or_default().to_owned();
+    Ok((block(first, all.len()), block(key, first.max(key))))
+}
+
 enum ReadError {
     Io(io::Error),
     Damaged(String),

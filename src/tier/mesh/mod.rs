@@ -21,6 +21,7 @@ pub use config::{Config, IceConfig, MeshError};
 
 use crate::core::clock::Monotonic;
 use crate::core::mesh::{MeshCommand, MeshEvent};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
@@ -29,16 +30,29 @@ use tokio::task::JoinHandle;
 
 /// Commands that wait to be carried; one more, and all links are given up.
 const COMMANDS_MAX: usize = 1_024;
+/// The addresses of this machine at this moment, the likeliest for others on its network first; loopback alone where
+/// there is no network.
+#[must_use]
+pub fn addresses() -> Vec<IpAddr> {
+    addresses::local().into_iter().map(|address| address.ip()).collect()
+}
+
 /// How long closing may take.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A handle to all links; dropping it ends them.
-#[derive(Debug)]
 pub struct MeshLinks {
     commands: mpsc::Sender<MeshCommand>,
     overflow: Arc<Notify>,
     task: JoinHandle<()>,
     fingerprint: String,
+    pem: (String, String),
+}
+
+impl std::fmt::Debug for MeshLinks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MeshLinks({})", self.fingerprint)
+    }
 }
 
 impl MeshLinks {
@@ -57,13 +71,14 @@ impl MeshLinks {
     ) -> Result<Self, MeshError> {
         let certificate = certificate::read_or_make(&config.certificate_file)?;
         let fingerprint = certificate::fingerprint(&certificate)?;
+        let pem = certificate::pem(&certificate)?;
         let servers = ice::Servers::start(&config.ice)?;
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let overflow = Arc::new(Notify::new());
         let maker = connection::Maker { certificate, servers, relay_only: config.ice.relay_only };
         let links = links::Links::new(Arc::new(maker), clock, events);
         let task = tokio::spawn(links.run(receiver, overflow.clone()));
-        Ok(Self { commands, overflow, task, fingerprint })
+        Ok(Self { commands, overflow, task, fingerprint, pem })
     }
 
     /// Gives a command at most once. When more is asked than can be carried, all links end (`Down`), so that the core
@@ -78,6 +93,12 @@ impl MeshLinks {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// That certificate and its key, in PEM.
+    #[must_use]
+    pub fn pem(&self) -> (&str, &str) {
+        (&self.pem.0, &self.pem.1)
     }
 
     /// Ends all links; what was sent before is still delivered where the peer takes it at once.

@@ -16,6 +16,8 @@ pub struct Config {
     pub token_file: Option<PathBuf>,
     /// E-mail and password in two lines, to log in with when the token is refused. Nobody else may read it (mode 0600).
     pub credentials_file: Option<PathBuf>,
+    /// The way there is over a satellite, whatever it looks like.
+    pub satellite: bool,
     /// Certificates (PEM) of an authority to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     /// The user's id, where the token does not say it.

@@ -15,6 +15,17 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the server may take to greet.
 const HELLO_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Longest challenge that is signed, in bytes.
+const CHALLENGE_BYTES_MAX: usize = 256;
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Greeting {
+    pub(super) dialect: Dialect,
+    /// What it wants signed by whoever joins.
+    pub(super) challenge: Option<String>,
+}
+
 /// Why there is no connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -31,13 +42,13 @@ impl From<String> for Failure {
 }
 
 /// Connects.
-pub(super) async fn shake(dialer: &Dialer, token: Option<&Token>) -> Result<(Connection, Dialect), Failure> {
+pub(super) async fn shake(dialer: &Dialer, token: Option<&Token>) -> Result<(Connection, Greeting), Failure> {
     let mut connection = timeout(CONNECT_DEADLINE, connect(dialer, token)).await.map_err(|_| {
         Failure::Unreachable(format!("no answer from {} within {} s", dialer.address.host, CONNECT_DEADLINE.as_secs()))
     })??;
     let greeted = timeout(HELLO_DEADLINE, hello(&mut connection)).await;
-    let dialect = greeted.map_err(|_| dial::foreign(&format!("no hello within {} s", HELLO_DEADLINE.as_secs())))??;
-    Ok((connection, dialect))
+    let greeting = greeted.map_err(|_| dial::foreign(&format!("no hello within {} s", HELLO_DEADLINE.as_secs())))??;
+    Ok((connection, greeting))
 }
 
 async fn connect(dialer: &Dialer, token: Option<&Token>) -> Result<Connection, Failure> {
@@ -52,10 +63,10 @@ async fn connect(dialer: &Dialer, token: Option<&Token>) -> Result<Connection, F
     }
 }
 
-async fn hello(connection: &mut Connection) -> Result<Dialect, Failure> {
+async fn hello(connection: &mut Connection) -> Result<Greeting, Failure> {
     loop {
         match connection.reader.next().await? {
-            Heard::Event { name, args, .. } if name == jamz::HELLO => return Ok(dialect(args)?),
+            Heard::Event { name, args, .. } if name == jamz::HELLO => return Ok(greeting(args)?),
             // A server that takes a connection and then drops it because of the token.
             Heard::Refused(said) => return Err(Failure::Refused(said)),
             Heard::Disconnected => {
@@ -66,13 +77,16 @@ async fn hello(connection: &mut Connection) -> Result<Dialect, Failure> {
     }
 }
 
-/// Which language a server speaks, by its hello.
-fn dialect(args: Vec<Value>) -> Result<Dialect, String> {
+/// What a server says of itself in its hello.
+fn greeting(args: Vec<Value>) -> Result<Greeting, String> {
     let value = args.into_iter().next().unwrap_or_default();
     let shown = dial::words(&value.to_string());
     match Hello::deserialize(value) {
-        Ok(Hello { ok: true, jamz: None }) => Ok(Dialect::Backend),
-        Ok(Hello { ok: true, jamz: Some(own) }) if own.version == jamz::VERSION => Ok(Dialect::Jamz),
+        Ok(Hello { ok: true, jamz: None }) => Ok(Greeting { dialect: Dialect::Backend, challenge: None }),
+        Ok(Hello { ok: true, jamz: Some(own) }) if own.version == jamz::VERSION => {
+            let challenge = own.challenge.filter(|challenge| challenge.len() <= CHALLENGE_BYTES_MAX);
+            Ok(Greeting { dialect: Dialect::Jamz, challenge })
+        }
         Ok(Hello { ok: true, jamz: Some(own) }) => Err(format!(
             "the server speaks version {} of the protocol, this car version {}; update the older one",
             own.version,
@@ -89,12 +103,15 @@ mod tests {
 
     #[test]
     fn the_hello_tells_the_dialect() {
-        assert_eq!(dialect(vec![json!({"ok": true, "jamz": {"version": 1}})]), Ok(Dialect::Jamz));
-        assert_eq!(dialect(vec![json!({"ok": true, "motd": "hi"})]), Ok(Dialect::Backend));
-        assert!(dialect(vec![json!({"ok": true, "jamz": {"version": 2}})]).unwrap_err().contains("version 2"));
+        let told = |hello| greeting(vec![hello]).map(|greeting| (greeting.dialect, greeting.challenge));
+        assert_eq!(told(json!({"ok": true, "jamz": {"version": 1}})), Ok((Dialect::Jamz, None)));
+        let challenging = json!({"ok": true, "jamz": {"version": 1, "challenge": "once"}});
+        assert_eq!(told(challenging), Ok((Dialect::Jamz, Some("once".into()))));
+        assert_eq!(told(json!({"ok": true, "motd": "hi"})), Ok((Dialect::Backend, None)));
+        assert!(greeting(vec![json!({"ok": true, "jamz": {"version": 2}})]).unwrap_err().contains("version 2"));
         for nonsense in [json!({"ok": false}), json!("hi"), json!(null), json!({"ok": true, "jamz": 3})] {
-            assert!(dialect(vec![nonsense]).unwrap_err().starts_with("this is no TrafficJamz server: its hello is"));
+            assert!(greeting(vec![nonsense]).unwrap_err().starts_with("this is no TrafficJamz server: its hello is"));
         }
-        assert!(dialect(vec![]).is_err());
+        assert!(greeting(vec![]).is_err());
     }
 }

@@ -7,8 +7,12 @@ use crate::core::clock::MonoTime;
 use crate::core::convoy::Snapshot;
 use crate::core::io::{ServerCommand, ServerEvent};
 use crate::core::playlist::ENTRIES_MAX;
+use crate::core::request::Invitation;
 use crate::core::status::{Member, MemberKind};
-use crate::wire::server::jamz::{self, Acked, Failure, Join, Joined, Members, Probe, Probed, Refused, Signal, State};
+use crate::core::ticket::{Credentials, REVOKED_DEVICES_MAX, REVOKED_MAX, TICKETS_MAX};
+use crate::wire::server::jamz::{
+    self, Acked, Failure, Invite, Invited, Join, Joined, Members, Probe, Probed, Refused, Signal, State,
+};
 use crate::wire::server::signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,7 +24,7 @@ const MEMBERS_MAX: usize = 20_000;
 /// A command as an event that asks for an acknowledgement; none when it is of the other dialect.
 pub(super) fn question(command: &ServerCommand) -> Option<(&'static str, Value, Question)> {
     Some(match command {
-        ServerCommand::Join { convoy, device, user, name, claim } => {
+        ServerCommand::Join { convoy, device, user, name, claim, proof } => {
             let join = Join {
                 convoy: convoy.clone(),
                 device: device.clone(),
@@ -28,6 +32,7 @@ pub(super) fn question(command: &ServerCommand) -> Option<(&'static str, Value, 
                 name: name.clone(),
                 kind: MemberKind::Car,
                 claim: *claim,
+                proof: proof.clone(),
             };
             (jamz::JOIN, value(&join), Question::Join)
         }
@@ -37,7 +42,18 @@ pub(super) fn question(command: &ServerCommand) -> Option<(&'static str, Value, 
             (jamz::PROBE, value(&probe), Question::Probe)
         }
         ServerCommand::Change(change) => (jamz::CHANGE, value(change), Question::Change(change.id.clone())),
+        ServerCommand::PassOn { change, ticket } => {
+            let mut brought = value(change);
+            if let Value::Object(fields) = &mut brought {
+                fields.insert(jamz::AUTHORS_TICKET.into(), value(ticket));
+            }
+            (jamz::CHANGE, brought, Question::Change(change.id.clone()))
+        }
         ServerCommand::Signal(signed) => (jamz::SIGNAL, value(&signal::to_own(signed)), Question::Signal),
+        ServerCommand::Invite { request, convoy, role } => {
+            let invite = Invite { convoy: convoy.clone(), role: *role };
+            (jamz::INVITE, value(&invite), Question::Invite { request: *request, convoy: convoy.clone() })
+        }
         ServerCommand::Backend(_) => return None,
     })
 }
@@ -58,6 +74,7 @@ pub(super) fn event(name: &str, args: Vec<Value>) -> Result<Option<ServerEvent>,
             return Ok(read.map(|signed| ServerEvent::Signal(Box::new(signed))));
         }
         jamz::MEMBERS => ServerEvent::Members(members(first::<Members>(name, args)?.members)?),
+        jamz::TICKETS => ServerEvent::Tickets(Box::new(credentials(first::<Credentials>(name, args)?)?)),
         jamz::STATE => ServerEvent::State(Box::new(snapshot(first::<State>(name, args)?.snapshot)?)),
         _ => return Ok(None),
     };
@@ -98,6 +115,14 @@ pub(super) fn answer(
                 server_sent: probed.sent,
                 lead_us: probed.lead_us,
             }
+        }
+        Question::Invite { request, convoy } => {
+            let told = told::<Invited>("an invitation", args)?.map_err(|failure| failure.error);
+            let result = told.map(|Invited { token, expires_unix_s, role }| {
+                let convoy = convoy.clone();
+                Invitation { convoy, token, expires_unix_s, role, at: None }
+            });
+            ServerEvent::Invited { request: *request, result }
         }
         Question::Ping => ServerEvent::Alive { sent, received },
         Question::Signal => {
@@ -145,6 +170,22 @@ fn members(members: Vec<Member>) -> Result<Vec<Member>, String> {
         return Err(format!("{} members; at most {MEMBERS_MAX} are believed", members.len()));
     }
     Ok(members)
+}
+
+fn credentials(credentials: Credentials) -> Result<Credentials, String> {
+    let count = credentials.tickets.len();
+    if count > TICKETS_MAX {
+        return Err(format!("{count} tickets; at most {TICKETS_MAX} are taken"));
+    }
+    let count = credentials.revocations.as_ref().map_or(0, |list| list.users.len());
+    if count > REVOKED_MAX {
+        return Err(format!("{count} users whose tickets are void; at most {REVOKED_MAX} are taken"));
+    }
+    let count = credentials.revocations.as_ref().map_or(0, |list| list.devices.len());
+    if count > REVOKED_DEVICES_MAX {
+        return Err(format!("{count} devices whose tickets are void; at most {REVOKED_DEVICES_MAX} are taken"));
+    }
+    Ok(credentials)
 }
 
 fn value(payload: &impl Serialize) -> Value {

@@ -3,7 +3,7 @@
 use super::backoff::{Backoff, GOOD_AFTER_US};
 use super::connection::Connection;
 use super::dial::Dialer;
-use super::handshake::{self, Failure};
+use super::handshake::{self, Failure, Greeting};
 use super::inbox::{Abandoned, Inbox};
 use super::refresh::Refresh;
 use super::session::{Around, Ended, Session};
@@ -37,7 +37,7 @@ pub(super) struct Link {
 /// A connection that is ready.
 struct Ready {
     connection: Connection,
-    dialect: Dialect,
+    greeting: Greeting,
     token: Option<Token>,
 }
 
@@ -94,13 +94,13 @@ impl Link {
     }
 
     async fn carry(&mut self, ready: Ready) -> Result<Ended, Abandoned> {
-        let Ready { connection, dialect, token } = ready;
+        let Ready { connection, greeting: Greeting { dialect, challenge }, token } = ready;
         // What was said while nobody listened is not said now: it was dropped, and the core knows.
         while self.commands.try_recv().is_ok() {}
         let _ = self.overflow.notified().now_or_never();
         tracing::info!(dialect = dialect.as_str(), "connected to the server");
         self.told = None;
-        self.inbox.push(ServerEvent::Up { dialect }).map_err(|_| Abandoned)?;
+        self.inbox.push(ServerEvent::Up { dialect, challenge }).map_err(|_| Abandoned)?;
         let refresh = if dialect == Dialect::Jamz { Refresh::new(token, &self.dialer) } else { Refresh::none() };
         let around = Around {
             dialer: &self.dialer,
@@ -145,14 +145,14 @@ impl Link {
 async fn make(dialer: &Dialer, tokens: &mut Tokens) -> Result<Ready, String> {
     let token = tokens.obtain(dialer).await?;
     let said = match handshake::shake(dialer, token.as_ref()).await {
-        Ok((connection, dialect)) => return Ok(Ready { connection, dialect, token }),
+        Ok((connection, greeting)) => return Ok(Ready { connection, greeting, token }),
         Err(Failure::Unreachable(reason)) => return Err(reason),
         Err(Failure::Refused(said)) => said,
     };
     let reason = tokens.refuse(token.as_ref(), &said);
     let Some(token) = tokens.log_in(dialer).await? else { return Err(reason) };
     match handshake::shake(dialer, Some(&token)).await {
-        Ok((connection, dialect)) => Ok(Ready { connection, dialect, token: Some(token) }),
+        Ok((connection, greeting)) => Ok(Ready { connection, greeting, token: Some(token) }),
         Err(Failure::Unreachable(reason)) => Err(reason),
         Err(Failure::Refused(said)) => Err(tokens.refuse(Some(&token), &said)),
     }

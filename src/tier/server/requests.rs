@@ -2,6 +2,8 @@
 
 use crate::core::changes::ChangeId;
 use crate::core::clock::MonoTime;
+use crate::core::id::ConvoyId;
+use crate::core::io::RequestId;
 use std::collections::BTreeMap;
 
 /// Questions that wait at once; more commands wait their turn.
@@ -23,6 +25,10 @@ pub(super) enum Question {
     /// Whether the path lives, of a server without a clock.
     Ping,
     Token,
+    Invite {
+        request: RequestId,
+        convoy: ConvoyId,
+    },
 }
 
 impl Question {
@@ -30,7 +36,7 @@ impl Question {
     fn deadline_us(&self) -> i64 {
         match self {
             Self::Probe | Self::Ping => 1_000_000,
-            Self::Change(_) | Self::Signal | Self::Leave => 3_000_000,
+            Self::Change(_) | Self::Signal | Self::Leave | Self::Invite { .. } => 3_000_000,
             Self::Join => 5_000_000,
             Self::Token => 10_000_000,
         }

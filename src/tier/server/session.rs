@@ -133,6 +133,10 @@ impl<'a> Session<'a> {
                 Question::Probe | Question::Ping => {
                     return Err(Ended::Lost(format!("the server is silent for {late} ms")));
                 }
+                Question::Invite { request, .. } => {
+                    let result = Err("it does not answer; it may be older than this car".to_owned());
+                    self.around.inbox.push(ServerEvent::Invited { request, result })?;
+                }
                 // The path lives: this one was not answered, and others are.
                 Question::Change(change) if self.answered.is_some_and(|last| last > asked.at) => {
                     let reason = format!("the server left the change without an answer for {late} ms");
@@ -313,6 +317,9 @@ impl<'a> Session<'a> {
                 match asked.question {
                     Question::Join => self.around.inbox.push(ServerEvent::Rejected { reason })?,
                     Question::Change(change) => self.around.inbox.push(ServerEvent::Failed { change, reason })?,
+                    Question::Invite { request, .. } => {
+                        self.around.inbox.push(ServerEvent::Invited { request, result: Err(reason) })?;
+                    }
                     _ => {}
                 }
             }

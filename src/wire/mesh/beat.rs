@@ -1,16 +1,12 @@
 //! Heartbeats as compact JSON: they are most of what travels over a calm link.
 
+use super::bounds::BEAT_BYTES_MAX;
 use super::{EncodeError, FrameError, at_most, depth, exact, exact_unsigned, read, write};
 use crate::core::clock::{ClockMap, ConvoyTime, MonoTime};
 use crate::core::election::Term;
 use crate::core::id::{DeviceId, UserId};
 use crate::core::mesh::{Beat, Claim, Echo, HOPS_MAX, Route, Source};
 use serde::{Deserialize, Serialize};
-
-/// Longest beat, in bytes: one with the longest names still is shorter.
-const BEAT_BYTES_MAX: usize = 2 << 10;
-/// The error of a crystal, at its very worst; a clock that runs further off is none.
-const RATE_MAX: f64 = 0.01;
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename = "beat")]
@@ -94,7 +90,7 @@ pub fn decode_beat(bytes: &[u8]) -> Result<Beat, FrameError> {
         None => None,
     };
     let clock = match beat.clock {
-        Some((_, _, rate, bound_us)) if rate.abs() > RATE_MAX || bound_us < 0 => {
+        Some((_, _, rate, bound_us)) if rate.abs() > ClockMap::RATE_MAX || bound_us < 0 => {
             return Err(FrameError::Range { what: "a beat's clock" });
         }
         Some((mono0, convoy0, rate, bound_us)) => {

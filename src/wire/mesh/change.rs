@@ -3,6 +3,7 @@
 //! `timestamp`, `controllerId` and `track` follow from the rest. They are for whoever reads only that section, and are
 //! not read back: what counts is what is signed.
 
+use super::bounds::{POSITION_S_MAX, SIGNATURE_BYTES_MAX, TRACK_BYTES_MAX};
 use super::{EncodeError, FrameError, exact, exact_unsigned};
 use crate::core::changes::{Action, Change, ChangeId, Hlc};
 use crate::core::clock::ConvoyTime;
@@ -11,17 +12,11 @@ use crate::core::id::{DeviceId, EntryId, TrackId, UserId};
 use crate::core::mesh::HOPS_MAX;
 use crate::core::order::OrderKey;
 use crate::core::playlist::Track;
+use crate::core::ticket::Ticket;
 use crate::core::timeline::Anchor;
 use crate::wire::server::track;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-/// Longest signature, in bytes of its base64: Ed25519 has 88.
-const SIGNATURE_BYTES_MAX: usize = 128;
-/// Most room for a control's track, in bytes of JSON.
-const TRACK_BYTES_MAX: usize = 6 << 10;
-/// Farthest position, in seconds, that is told to the microsecond.
-const POSITION_S_MAX: f64 = 1e9;
 
 /// `data` of `music-control`: a control of playback, with the anchor that it leads to.
 #[derive(Serialize, Deserialize)]
@@ -75,6 +70,9 @@ struct Made {
     /// Links that it has crossed.
     #[serde(default)]
     hops: usize,
+    /// The author's, with which he may be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<Box<Ticket>>,
 }
 
 /// The three forms of a change.
@@ -88,7 +86,12 @@ pub(super) enum Body {
 ///
 /// # Errors
 /// [`EncodeError::Range`] when its position cannot be told in seconds to the microsecond.
-pub(super) fn body(change: &Change, track: Option<&Track>, hops: usize) -> Result<Body, EncodeError> {
+pub(super) fn body(
+    change: &Change,
+    track: Option<&Track>,
+    ticket: Option<&Ticket>,
+    hops: usize,
+) -> Result<Body, EncodeError> {
     let made = Made {
         timestamp: change.hlc.time_us.div_euclid(1_000),
         from: change.user.clone(),
@@ -96,6 +99,7 @@ pub(super) fn body(change: &Change, track: Option<&Track>, hops: usize) -> Resul
         hlc: change.hlc,
         term: change.term,
         hops,
+        ticket: ticket.cloned().map(Box::new),
     };
     let edit = |entry: &EntryId, track: Option<&Track>, order: Option<&OrderKey>, made| {
         Body::Edit(Box::new(Edit { entry: entry.clone(), track: track.cloned(), order: order.cloned(), made }))
@@ -179,7 +183,7 @@ impl Control {
 pub(super) struct Said(Made);
 
 impl Said {
-    /// The change, and the links that it has crossed.
+    /// The change, its author's ticket, and the links that it has crossed.
     ///
     /// # Errors
     /// [`FrameError::Range`] for a number that some peer could not hold.
@@ -188,8 +192,8 @@ impl Said {
         action: Action,
         sequence: Option<u64>,
         signature: Option<String>,
-    ) -> Result<(Change, usize), FrameError> {
-        let Self(Made { from, device, hlc, term, hops, .. }) = self;
+    ) -> Result<(Change, Option<Box<Ticket>>, usize), FrameError> {
+        let Self(Made { from, device, hlc, term, hops, ticket, .. }) = self;
         let sequence = sequence.filter(|sequence| *sequence > 0).ok_or(FrameError::Range { what: "a sequence" })?;
         exact_unsigned("a sequence", sequence)?;
         exact_unsigned("a term", term.0)?;
@@ -197,10 +201,12 @@ impl Said {
         if hops > HOPS_MAX {
             return Err(FrameError::Range { what: "the number of hops" });
         }
-        if signature.as_ref().is_some_and(|signature| signature.len() > SIGNATURE_BYTES_MAX) {
+        let ticket_signature = ticket.as_ref().map(|ticket| &ticket.signature);
+        if signature.iter().chain(ticket_signature).any(|signature| signature.len() > SIGNATURE_BYTES_MAX) {
             return Err(FrameError::Range { what: "a signature's length" });
         }
-        Ok((Change { id: ChangeId { device, sequence }, hlc, term, user: from, action, signature }, hops))
+        let id = ChangeId { device, sequence };
+        Ok((Change { id, hlc, term, user: from, action, signature }, ticket, hops))
     }
 }
 

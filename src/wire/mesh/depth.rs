@@ -1,13 +1,11 @@
 //! How deep JSON is nested, found without parsing it.
 
 use super::FrameError;
-
-/// Deepest nesting: what tracks say of themselves is nested, all else is flat.
-pub(super) const DEPTH_MAX: usize = 32;
+use super::bounds::DEPTH_MAX;
 
 /// # Errors
 /// [`FrameError::TooDeep`]. Text that is no JSON passes; the parser refuses it.
-pub(super) fn check(text: &[u8]) -> Result<(), FrameError> {
+pub(in crate::wire) fn check(text: &[u8]) -> Result<(), FrameError> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text {
         match byte {

@@ -1,7 +1,11 @@
 //! The envelope of all messages but beats: `{type, action, data, sequence, signature}`, the user's section 2.1.
 
+use super::bounds::{
+    ANCHORS_MAX, AUTHORS_MAX, CONTROL_BYTES_MAX, EMPTY_BYTES_MAX, LARGE_BYTES_MAX, LIST_BYTES_MAX, MEMBERS_MAX,
+    MESSAGE_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, WANTED_MAX,
+};
 use super::change::{self, Body, Control, Edit, Playback, Said};
-use super::{EncodeError, FrameError, MESSAGE_BYTES_MAX, at_most, depth, exact, exact_unsigned, read, write};
+use super::{EncodeError, FrameError, at_most, depth, exact, exact_unsigned, read, write};
 use crate::core::changes::{Action, ChangeId, Stamp, Verdict, Versions};
 use crate::core::clock::ConvoyTime;
 use crate::core::convoy::Snapshot;
@@ -9,22 +13,10 @@ use crate::core::id::DeviceId;
 use crate::core::mesh::{HOPS_MAX, Hello, PeerMessage, SignedSignal};
 use crate::core::playlist::{ENTRIES_MAX, Track};
 use crate::core::status::Member;
+use crate::core::ticket::{REVOKED_MAX, Revocations};
 use crate::wire::server::track::cut;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-
-/// Authors that a convoy remembers.
-const AUTHORS_MAX: usize = 4_096;
-/// Changes that are asked for at once.
-const WANTED_MAX: usize = 4_096;
-/// Members of one convoy.
-const MEMBERS_MAX: usize = 1_024;
-/// Anchors of one timeline.
-const ANCHORS_MAX: usize = 64;
-/// Longest name of a person or a car, and longest id of either, in bytes; of a longer name the rest is cut.
-const NAME_BYTES_MAX: usize = 256;
-/// Longest reason of a verdict, in bytes; the rest is cut.
-const REASON_BYTES_MAX: usize = 1_024;
 
 /// The types of message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +31,12 @@ enum Kind {
     Members,
     Verdict,
     Signal,
+    Revoked,
     Goodbye,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::MusicControl,
         Self::Playlist,
         Self::Control,
@@ -54,6 +47,7 @@ impl Kind {
         Self::Members,
         Self::Verdict,
         Self::Signal,
+        Self::Revoked,
         Self::Goodbye,
     ];
 
@@ -69,6 +63,7 @@ impl Kind {
             Self::Members => "members",
             Self::Verdict => "verdict",
             Self::Signal => "signal",
+            Self::Revoked => "revoked",
             Self::Goodbye => "goodbye",
         }
     }
@@ -76,11 +71,10 @@ impl Kind {
     fn bytes_max(self) -> usize {
         match self {
             Self::SyncState => MESSAGE_BYTES_MAX,
-            Self::Versions | Self::Members | Self::Want => 1 << 20,
-            // A signal's SDP, a track with all that the backend says of it.
-            Self::Signal | Self::Playlist => 72 << 10,
-            Self::MusicControl | Self::Control | Self::Hello | Self::Verdict => 8 << 10,
-            Self::Goodbye => 256,
+            Self::Versions | Self::Members | Self::Want => LIST_BYTES_MAX,
+            Self::Signal | Self::Playlist => LARGE_BYTES_MAX,
+            Self::MusicControl | Self::Control | Self::Hello | Self::Verdict | Self::Revoked => CONTROL_BYTES_MAX,
+            Self::Goodbye => EMPTY_BYTES_MAX,
         }
     }
 }
@@ -155,10 +149,10 @@ struct Present {
 pub fn encode(message: &PeerMessage) -> Result<String, EncodeError> {
     match message {
         PeerMessage::Beat(beat) => super::encode_beat(beat),
-        PeerMessage::Change { change, track, hops } => {
+        PeerMessage::Change { change, track, ticket, hops } => {
             let (sequence, signature) = (Some(change.id.sequence), change.signature.clone());
             let action = Some(change.action.name().to_owned());
-            match change::body(change, track.as_deref(), *hops)? {
+            match change::body(change, track.as_deref(), ticket.as_deref(), *hops)? {
                 Body::Playback(data) => seal(Kind::MusicControl, action, data, sequence, signature),
                 Body::Edit(data) => seal(Kind::Playlist, action, data, sequence, signature),
                 Body::Control(data) => seal(Kind::Control, action, data, sequence, signature),
@@ -176,6 +170,7 @@ pub fn encode(message: &PeerMessage) -> Result<String, EncodeError> {
             Err(EncodeError::Range { what: "an attempt" })
         }
         PeerMessage::Signal { signal, hops } => plain(Kind::Signal, Relayed { signal: signal.clone(), hops: *hops }),
+        PeerMessage::Revoked(list) => plain(Kind::Revoked, list),
         PeerMessage::Goodbye => plain(Kind::Goodbye, Empty {}),
     }
 }
@@ -244,6 +239,12 @@ pub fn decode(bytes: &[u8]) -> Result<PeerMessage, FrameError> {
             exact_unsigned("an attempt", signal.signal.attempt.0)?;
             Ok(PeerMessage::Signal { signal, hops })
         }
+        Kind::Revoked => {
+            let list: Box<Revocations> = data(bytes)?;
+            at_most("users", list.users.len(), REVOKED_MAX)?;
+            exact_unsigned("a list's number", list.number)?;
+            Ok(PeerMessage::Revoked(list))
+        }
         Kind::Goodbye => data::<Empty>(bytes).map(|_| PeerMessage::Goodbye),
     }
 }
@@ -258,12 +259,13 @@ fn changed<'a, T: Deserialize<'a>>(
 ) -> Result<PeerMessage, FrameError> {
     let envelope: Envelope<T> = read(bytes)?;
     let (action, said) = action_of(envelope.data, envelope.action.as_deref().unwrap_or_default())?;
-    let (change, hops) = said.change(action, envelope.sequence, envelope.signature)?;
-    Ok(PeerMessage::Change { change: Box::new(change), track: None, hops })
+    let (change, ticket, hops) = said.change(action, envelope.sequence, envelope.signature)?;
+    Ok(PeerMessage::Change { change: Box::new(change), track: None, ticket, hops })
 }
 
 fn named(hello: Hello) -> Hello {
-    Hello { name: cut(&hello.name, NAME_BYTES_MAX).to_owned(), ..hello }
+    let unix_s = hello.unix_s.filter(|unix_s| exact_unsigned("", *unix_s).is_ok());
+    Hello { name: cut(&hello.name, NAME_BYTES_MAX).to_owned(), unix_s, ..hello }
 }
 
 fn checked_versions(versions: Versions) -> Result<Versions, FrameError> {

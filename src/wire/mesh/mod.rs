@@ -4,12 +4,14 @@
 //! is longer than one frame goes over `content`, in chunks. Beats go over `clock`.
 
 mod beat;
+mod bounds;
 mod change;
 mod chunk;
-mod depth;
+pub(super) mod depth;
 mod envelope;
 
 pub use beat::{decode_beat, encode_beat};
+pub use bounds::{FRAME_BYTES_MAX, MESSAGE_BYTES_MAX};
 pub use chunk::{Assembler, CHUNK_BYTES_MAX, chunk, chunk_count};
 pub use envelope::{decode, encode};
 
@@ -29,11 +31,6 @@ pub const CLOCK: Channel = Channel { label: "clock", ordered: false, max_retrans
 /// What is too long for one frame, in chunks; yields to the others.
 pub const CONTENT: Channel = Channel { label: "content", ordered: true, max_retransmits: None };
 
-/// Longest frame on any channel, in bytes; every browser takes as much.
-pub const FRAME_BYTES_MAX: usize = 16 << 10;
-/// Longest message, in bytes: the state of a convoy whose playlist is full.
-pub const MESSAGE_BYTES_MAX: usize = 24 << 20;
-
 /// Why something cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
@@ -50,7 +47,7 @@ pub enum EncodeError {
 pub enum FrameError {
     #[error("{bytes} bytes of `{kind}`; at most {bytes_max} are taken")]
     TooLong { kind: &'static str, bytes: usize, bytes_max: usize },
-    #[error("JSON nested deeper than {} levels", depth::DEPTH_MAX)]
+    #[error("JSON nested deeper than {} levels", bounds::DEPTH_MAX)]
     TooDeep,
     #[error("no such message: {problem}")]
     Malformed { problem: String },

@@ -161,6 +161,7 @@ fn present(payload: &Value) -> Option<BackendEvent> {
         name: track::cut(text("name")?, CAR_NAME_BYTES_MAX).to_owned(),
         online: true,
         kind: MemberKind::Car,
+        tier: None,
     };
     Some(BackendEvent::Present { member, ask: here.get("ask").and_then(Value::as_bool).unwrap_or_default() })
 }
@@ -271,7 +272,14 @@ mod tests {
     #[test]
     fn a_car_that_is_there_is_read_and_a_browser_finds_no_description_in_it() {
         let device = "d".repeat(DeviceId::BYTES_MAX);
-        let member = Member { device, user: "ann".into(), name: "Ä".repeat(200), online: true, kind: MemberKind::Car };
+        let member = Member {
+            device,
+            user: "ann".into(),
+            name: "Ä".repeat(200),
+            online: true,
+            kind: MemberKind::Car,
+            tier: None,
+        };
         let (name, payload) = format(&BackendCommand::Present { member: member.clone(), ask: true }, &session());
         assert!(payload["offer"]["type"].is_null() && payload["offer"]["sdp"].is_null(), "{payload}");
         let Ok(Some(BackendEvent::Present { member: read, ask: true })) = parse(name, Some(&payload)) else {

@@ -9,6 +9,7 @@ use crate::core::convoy::Snapshot;
 use crate::core::id::{ConvoyId, DeviceId, UserId};
 use crate::core::io::ClockClaim;
 use crate::core::status::{Member, MemberKind};
+use crate::core::ticket::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of this dialect.
@@ -23,10 +24,14 @@ pub const LEAVE: &str = "jamz-leave";
 /// Client to server: a [`Change`](crate::core::changes::Change), acknowledged by [`Acked`] or [`Failure`]. Server to
 /// client: a [`Change`](crate::core::changes::Change).
 pub const CHANGE: &str = "jamz-change";
+/// Beside the fields of a change of someone else: his [`Ticket`](crate::core::ticket::Ticket), as far as it is known.
+pub const AUTHORS_TICKET: &str = "authorsTicket";
 /// Client to server: [`Probe`], acknowledged by [`Probed`].
 pub const PROBE: &str = "jamz-probe";
 /// Client to server: an empty object, acknowledged by [`FreshToken`] or [`Failure`].
 pub const TOKEN: &str = "jamz-token";
+/// Client to server: [`Invite`], acknowledged by [`Invited`] or [`Failure`].
+pub const INVITE: &str = "jamz-invite";
 /// Server to client: [`Refused`], to those who may have another's change by the mesh already.
 pub const REFUSED: &str = "jamz-refused";
 /// Server to client: [`Members`].
@@ -35,6 +40,9 @@ pub const MEMBERS: &str = "jamz-members";
 pub const STATE: &str = "jamz-state";
 /// Server to client: [`Failure`], why the server is about to end the connection.
 pub const ERROR: &str = "jamz-error";
+/// Server to client: [`Credentials`](crate::core::ticket::Credentials), at joining all of the convoy's, later what is
+/// new.
+pub const TICKETS: &str = "jamz-tickets";
 /// Both ways: [`Signal`], for the mesh.
 pub const SIGNAL: &str = "webrtc-signal";
 
@@ -50,6 +58,9 @@ pub struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelloJamz {
     pub version: u32,
+    /// What a joining device signs to prove that it is the one; good for this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +76,9 @@ pub struct Join {
     /// The member's convoy time, for a server that has lost its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<ClockClaim>,
+    /// The device's signature over convoy, device and the server's challenge; demanded of a device whose id is a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +142,26 @@ pub struct Probed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FreshToken {
     pub token: String,
+}
+
+/// Asks for what lets somebody's phone into a convoy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    pub convoy: ConvoyId,
+    /// `dj` or `listener`; without it, as much as the asker may himself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// A guest's token; neither is there on a server that needs none.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Invited {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_unix_s: Option<u64>,
+    pub role: Role,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

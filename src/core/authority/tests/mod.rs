@@ -4,14 +4,17 @@ use super::*;
 use crate::core::backend::{BackendAction, BackendEvent, Dated};
 use crate::core::changes::ChangeId;
 use crate::core::election::Term;
-use crate::core::id::{EntryId, UserId};
+use crate::core::id::{DeviceId, EntryId, UserId};
 use crate::core::order::OrderKey;
 use crate::core::playlist::Track;
 use crate::core::status::MemberKind;
+use crate::core::ticket::Role;
 use crate::core::timeline::Anchor;
 
+mod conduct;
 mod passed_on;
 mod phones;
+mod tickets;
 
 const SECOND: i64 = 1_000_000;
 const LATE_US: i64 = 1_700;
@@ -37,7 +40,7 @@ impl Stage {
             match output {
                 Output::Record(recorded) => self.recorded.push(*recorded),
                 Output::Send { to, message } => self.sent.push((to.into_iter().map(|id| id.0).collect(), message)),
-                Output::Dismiss(connection) => self.sent.push((vec![connection.0], Message::Members(vec![]))),
+                Output::Dismiss { connection, .. } => self.sent.push((vec![connection.0], Message::Members(vec![]))),
             }
         }
     }
@@ -63,7 +66,8 @@ impl Stage {
         };
         let kind = if dialect == Dialect::Jamz { MemberKind::Car } else { MemberKind::Phone };
         let connection = ConnectionId(connection.into());
-        let newcomer = Newcomer { connection, device, user, name: String::new(), kind, dialect };
+        let (name, role, proven) = (String::new(), Role::Dj, false);
+        let newcomer = Newcomer { connection, device, user, name, kind, dialect, role, proven, guest: None };
         self.authority.handle_join(newcomer, None, self.now).unwrap();
         self.drain();
     }

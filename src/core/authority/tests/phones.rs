@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::id::TrackId;
+use crate::core::ticket::Role;
 
 #[test]
 fn a_phones_control_reaches_cars_ahead_of_time_and_in_step_with_it() {
@@ -193,6 +194,9 @@ fn control_of_a_phone_that_is_gone_is_released_after_a_while_and_kept_over_a_rec
         name: String::new(),
         kind: MemberKind::Phone,
         dialect: Dialect::Backend,
+        role: Role::Dj,
+        proven: false,
+        guest: None,
     };
     stage.authority.handle_join(newcomer, None, stage.now).unwrap();
     stage.drain();

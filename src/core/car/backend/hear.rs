@@ -2,11 +2,11 @@
 
 use super::session::Greeting;
 use crate::core::backend::{BackendAction, BackendEvent, Dated};
-use crate::core::car::{Car, Link};
+use crate::core::car::Car;
 use crate::core::changes::{Action, Stamp};
 use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::id::{DeviceId, EntryId, TrackId, UserId};
-use crate::core::io::{Dialect, Notice, Output};
+use crate::core::io::{Notice, Output};
 use crate::core::order::OrderKey;
 use crate::core::playlist::{Playlist, Track};
 use crate::core::timeline::{Anchor, Stamped};
@@ -27,7 +27,7 @@ impl Car {
             self.take_greeting(greeting, received, now);
             return;
         }
-        if self.link == Link::Joined(Dialect::Backend) {
+        if self.is_in_session() {
             self.hear(event, received, now);
         } else {
             self.backend.hear_ahead(event, received);

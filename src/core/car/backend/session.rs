@@ -2,7 +2,8 @@
 
 use super::{Backend, Wall};
 use crate::core::backend::{BackendCommand, BackendEvent, Dated};
-use crate::core::car::{Car, Link, PROBE_US, TimeBase};
+use crate::core::car::server::ALIVE_JOINING_US;
+use crate::core::car::{Car, Link, TimeBase};
 use crate::core::changes::{Action, ChangeId, Verdict};
 use crate::core::clock::{ClockMap, ConvoyTime, Estimate, MonoTime};
 use crate::core::convoy::Snapshot;
@@ -88,7 +89,7 @@ impl Car {
         }
         if self.tiers.round_trip_us().is_none() {
             // Nothing says that it lives: its next sign decides.
-            self.backend.greeting_until = Some(now + PROBE_US);
+            self.backend.greeting_until = Some(now + ALIVE_JOINING_US);
             return;
         }
         let (mut playlist, mut controller, mut rest) = (None, None, Vec::new());
@@ -137,6 +138,8 @@ impl Car {
             } else {
                 controller.and_then(|c| DeviceId::new(c).ok())
             },
+            // What is kept was done in terms of the mesh; in an earlier one nothing would count against it.
+            term: self.state.term,
             ..Snapshot::default()
         };
         self.note_names();

@@ -2,10 +2,10 @@
 //! every 5 s.
 
 use crate::core::backend::{BackendAction, BackendCommand, Dated};
-use crate::core::car::{Car, Link};
+use crate::core::car::Car;
 use crate::core::changes::{Action, Change, ChangeId, Verdict};
 use crate::core::clock::MonoTime;
-use crate::core::io::{Dialect, Notice, Output, ServerCommand};
+use crate::core::io::{Notice, Output, ServerCommand};
 use crate::core::timeline::Anchor;
 
 /// An own change that the backend is to hear of.
@@ -29,7 +29,7 @@ impl Car {
     pub(in crate::core::car) fn tell_backend(&mut self, change: &Change, now: MonoTime) {
         let due = match &change.action {
             Action::Add { .. } | Action::Remove { .. } | Action::Move { .. } => {
-                let burst = self.backend.untold.iter().find(|untold| is_edit(&untold.change.action));
+                let burst = self.backend.untold.iter().find(|untold| untold.change.action.is_edit());
                 burst.map_or(now + BURST_US, |untold| untold.due)
             }
             Action::TakeControl | Action::ReleaseControl => now,
@@ -43,14 +43,14 @@ impl Car {
 
     /// An edit of a car that has no way to the backend: the list that is told has it.
     pub(in crate::core::car) fn tell_backend_for(&mut self, change: &Change, now: MonoTime) {
-        if is_edit(&change.action) {
+        if change.action.is_edit() {
             self.tell_backend(change, now);
         }
     }
 
     /// The track changed by itself.
     pub(in crate::core::car) fn tell_backend_of_roll(&mut self, now: MonoTime) {
-        if self.link == Link::Joined(Dialect::Backend)
+        if self.is_in_session()
             && self.leads()
             && let Some(anchor) = self.anchor_now(now)
         {
@@ -62,7 +62,7 @@ impl Car {
     /// Says what has come due.
     pub(in crate::core::car) fn tick_backend(&mut self, now: MonoTime) {
         self.join_without_greeting(now);
-        if self.link == Link::Joined(Dialect::Backend) {
+        if self.is_in_session() {
             self.tell_changes(now);
             self.tell_position(now);
             self.tend_present(now);
@@ -73,7 +73,7 @@ impl Car {
         let (due, later) = std::mem::take(&mut self.backend.untold).into_iter().partition(|untold| untold.due <= now);
         self.backend.untold = later;
         let due: Vec<Untold> = due;
-        let edits = due.iter().map(|untold| &untold.change).filter(|change| is_edit(&change.action));
+        let edits = due.iter().map(|untold| &untold.change).filter(|change| change.action.is_edit());
         let edits: Vec<ChangeId> = edits.map(|change| change.id.clone()).collect();
         if !edits.is_empty() {
             self.say_playlist();
@@ -177,8 +177,4 @@ impl Car {
     pub(in crate::core::car) fn say(&mut self, command: BackendCommand) {
         self.outputs.push_back(Output::Server(ServerCommand::Backend(command)));
     }
-}
-
-pub(super) fn is_edit(action: &Action) -> bool {
-    matches!(action, Action::Add { .. } | Action::Remove { .. } | Action::Move { .. })
 }

@@ -7,6 +7,7 @@ use crate::core::clock::{ClockMap, MonoTime};
 use crate::core::election::{Choice, Heard, Term, choose};
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Claim, Route, Source};
+use crate::core::planted::{Plant, is_planted};
 use std::collections::BTreeMap;
 
 /// A source that has not counted for so long is gone; each further link on the way may add its pace.
@@ -74,9 +75,15 @@ impl Car {
         let server = self.is_joined_to_server() && self.tiers.socket_holds(now);
         let heard = self.mesh.live().filter_map(|(peer, live)| {
             let beat = live.beat.as_ref()?;
-            (!live.gone).then_some(Heard { peer, route: &beat.route })
+            (!live.gone && self.may_be_followed(peer)).then_some(Heard { peer, route: &beat.route })
         });
-        let chosen = match choose(self.me.device(), server, &claim, heard, self.mesh.upstream()) {
+        // Who leads says what counts: nobody who may only listen, unless there are no others.
+        let (entitled, others): (Vec<Heard>, Vec<Heard>) = heard.partition(|heard| self.may_lead(&heard.route.source));
+        let leads = self.may_lead(&Source::Member(claim.clone()));
+        let has_leader = leads || !entitled.is_empty();
+        let heard = if has_leader { entitled } else { others };
+        let claim = Some(&claim).filter(|_| leads || !has_leader);
+        let chosen = match choose(self.me.device(), server, claim, heard.into_iter(), self.mesh.upstream()) {
             Choice::Server => Obeys::Server,
             Choice::Lead => Obeys::Myself,
             Choice::Follow(peer) => Obeys::Neighbour(peer),
@@ -96,7 +103,8 @@ impl Car {
     pub(super) fn authority_due(&self) -> Option<MonoTime> {
         let sources = self.mesh.live().filter(|(_, live)| !live.gone).filter_map(|(_, live)| live.source_dies());
         let established = self.mesh.leading.followed.filter(|_| !self.mesh.leading.established);
-        let orphaned = self.mesh.orphaned.filter(|_| !self.own.is_taking_control());
+        let may_take = self.mesh.leading.established && !self.own.is_taking_control();
+        let orphaned = self.mesh.orphaned.filter(|_| may_take);
         [
             sources.min().filter(|_| self.mesh.obeys != Obeys::Server),
             established.map(|since| since + ESTABLISH_US),
@@ -117,6 +125,9 @@ impl Car {
         }
         if self.mesh.obeys == Obeys::Myself {
             self.hold_clock(&before, now);
+        }
+        for live in self.mesh.peers.values_mut().filter_map(Peer::live_mut) {
+            live.in_time = None;
         }
         self.mesh.orphaned = None;
         self.mesh.stirred = true;
@@ -180,7 +191,8 @@ impl Car {
         let followed = self.mesh.obeys == Obeys::Myself && self.has_followers();
         let leading = &mut self.mesh.leading;
         if !followed {
-            (leading.followed, leading.established) = (None, false);
+            leading.followed = None;
+            leading.established &= is_planted(Plant::HubNeverStepsDown);
             return;
         }
         let since = *leading.followed.get_or_insert(now);
@@ -201,14 +213,19 @@ impl Car {
 
     /// Where this car leads, it sees to it that the controller is there: when he is not, it takes control, once.
     fn tend_control(&mut self, now: MonoTime) {
-        let is_away = |device: &DeviceId| !self.mesh.reached.contains(device) && !self.is_there_by_server(device, now);
-        let orphaned = self.mesh.leading.established && self.state.controller.as_ref().is_some_and(is_away);
+        let is_away = |device: &DeviceId| {
+            let is_there = self.mesh.reached.contains(device) || self.is_there_by_server(device, now);
+            !is_there || self.conduct.is_muted(device, now)
+        };
+        let may = self.own_right(&Action::TakeControl).is_ok();
+        let leads = self.mesh.obeys == Obeys::Myself;
+        let orphaned = may && leads && self.state.controller.as_ref().is_some_and(is_away);
         if !orphaned {
             self.mesh.orphaned = None;
             return;
         }
         let since = *self.mesh.orphaned.get_or_insert(now);
-        if now - since >= ORPHAN_US && !self.own.is_taking_control() {
+        if now - since >= ORPHAN_US && self.mesh.leading.established && !self.own.is_taking_control() {
             self.mesh.orphaned = Some(now);
             let _ = self.author(Action::TakeControl, now);
         }
@@ -300,6 +317,8 @@ impl Live {
     /// When the authority that this neighbour tells of is to be taken for gone, if it does not count on.
     fn source_dies(&self) -> Option<MonoTime> {
         let links = self.beat.as_ref()?.route.path.len().saturating_sub(1) as i64;
-        Some(self.counted + GONE_US + links * GONE_PER_LINK_US)
+        let asked = self.asked.filter(|_| is_planted(Plant::LeaseOffByOne));
+        let counted = asked.map_or(self.counted, |asked| asked.max(self.counted));
+        Some(counted + GONE_US + links * GONE_PER_LINK_US)
     }
 }

@@ -3,26 +3,37 @@
 use super::peer::Live;
 use super::{Obeys, Peer};
 use crate::core::car::{Car, PROBES_ENOUGH, TimeBase};
-use crate::core::clock::{ClockMap, ConvoyTime, Estimate, MonoTime, Probe};
+use crate::core::clock::{ClockMap, ConvoyTime, Estimate, Estimator, MonoTime, Probe};
 use crate::core::id::DeviceId;
 use crate::core::mesh::{Beat, Echo, PeerMessage};
+use crate::core::planted::{Plant, is_planted};
 
 /// The pace of questions while anything is in doubt,
 const FAST_US: i64 = 500_000;
 /// while all is calm,
 const CALM_US: i64 = 5_000_000;
+/// and while the way to the server is over a satellite, which may leave the car to its neighbours at any moment;
+const CALM_SATELLITE_US: i64 = 3_000_000;
 /// while the clock is not known well enough to play by,
 const CLOCK_US: i64 = 100_000;
-/// and after a question that was not answered.
-const AGAIN_US: i64 = 250_000;
+/// and after a question that was not answered: several are lost one by one before a link is given up.
+const AGAIN_US: i64 = 100_000;
 /// The side that answers asks by itself when the other is late by this.
 const LATE_US: i64 = 100_000;
-/// A link is dead after so long without a sign that it carries both ways,
-const DEAD_US: i64 = 1_500_000;
-/// or so long after a question, if nothing was heard for longer.
-const ANSWER_US: i64 = 1_000_000;
+/// A link is dead so long after a question that is not answered, and twice the longest round trip of late,
+const ANSWER_US: i64 = 400_000;
+/// or so long where the round trip is not known, or is very long;
+const ANSWER_US_MAX: i64 = 1_000_000;
+/// but not sooner than this after the last sign of life, if nothing else speaks against it.
+const SILENCE_US: i64 = FAST_US;
+/// Who looks so much later than he wanted to was kept from running (a busy processor, a suspended machine).
+const STALLED_US: i64 = 150_000;
+/// Exchanges of late whose round trips count.
+const ROUND_TRIPS: usize = 32;
 /// A question out of turn quickens the pace for so long.
 const HURRY_US: i64 = 2_000_000;
+/// Convoy time of whom nobody has told it yet may be off by anything.
+const BOUND_UNKNOWN_US: i64 = 1_000_000_000_000;
 /// Questions that wait for proof, at most.
 const UNPROVED_MAX: usize = 16;
 /// How much of a neighbour's rate is believed at once: most of it is slewing, which ends.
@@ -32,8 +43,11 @@ impl Live {
     /// Convoy time as the neighbour has it, by this car's clock. What is estimated is its monotonic clock, which no
     /// slewing bends; its last word on convoy time is put on top.
     pub(super) fn convoy_time(&self) -> Option<Estimate> {
+        self.by_its_word(self.estimator.estimate()?)
+    }
+
+    fn by_its_word(&self, Estimate { map, bound_us }: Estimate) -> Option<Estimate> {
         let (its_map, its_bound_us) = self.beat.as_ref()?.clock?;
-        let Estimate { map, bound_us } = self.estimator.estimate()?;
         let map = ClockMap {
             mono0: map.mono0,
             convoy0: its_map.convoy(MonoTime(map.convoy0.0)),
@@ -50,8 +64,37 @@ impl Live {
 
     /// When the link is to be taken for dead if nothing more is heard.
     pub(super) fn dies(&self) -> Option<MonoTime> {
-        let unproved = *self.asks.front()?;
-        Some((unproved + DEAD_US).min((self.heard + DEAD_US).max(unproved + ANSWER_US)))
+        let first = *self.asks.front()?;
+        let unproved = self.asked.filter(|_| is_planted(Plant::LeaseOffByOne)).unwrap_or(first);
+        let answer_us = self.answer_us();
+        if self.doubted {
+            return Some(unproved + answer_us);
+        }
+        let dead_us = answer_us + SILENCE_US;
+        Some((unproved + dead_us).min((self.heard + dead_us).max(unproved + answer_us)))
+    }
+
+    /// This car itself was late to look by so much that answers may wait unread: the other side is asked once more.
+    pub(super) fn pardon(&mut self, now: MonoTime) -> bool {
+        let is_own_fault = self.dies().is_some_and(|dies| now - dies >= STALLED_US);
+        if !is_own_fault || self.pardoned {
+            return false;
+        }
+        self.asks.clear();
+        (self.heard, self.ask_now, self.pardoned) = (now, true, true);
+        true
+    }
+
+    /// How long an answer may take.
+    fn answer_us(&self) -> i64 {
+        let is_known = self.estimator.count() >= PROBES_ENOUGH;
+        let longest_us = self.estimator.longest_round_trip_us(ROUND_TRIPS).filter(|_| is_known);
+        longest_us.map_or(ANSWER_US_MAX, |longest_us| (ANSWER_US + 2 * longest_us).min(ANSWER_US_MAX))
+    }
+
+    /// Something else says that the other side is gone: it is asked at once, and has to answer.
+    pub(super) fn doubt(&mut self) {
+        (self.ask_now, self.doubted) = (true, true);
     }
 
     /// What the other side proves to have heard is off the list.
@@ -101,7 +144,8 @@ impl Car {
             (live.asked_by_it.map_or(asked, |by_it| by_it.max(asked)), LATE_US)
         };
         let hurried = last + FAST_US <= live.hurried;
-        let pace_us = if self.mesh.obeys == Obeys::Server && !hurried { CALM_US } else { FAST_US };
+        let calm_us = if self.sky.is_satellite() { CALM_SATELLITE_US } else { CALM_US };
+        let pace_us = if self.mesh.obeys == Obeys::Server && !hurried { calm_us } else { FAST_US };
         last + pace_us + late_us
     }
 
@@ -124,7 +168,7 @@ impl Car {
     fn send_beat(&mut self, device: &DeviceId, ask: bool, now: MonoTime) {
         let route = self.route_told(now);
         let digest = self.digest();
-        let clock = self.clock.map().filter(|_| self.time_known()).map(|map| (map, self.clock_bound(now).unwrap_or(0)));
+        let clock = self.clock.map().filter(|_| self.time_known()).map(|map| (map, self.bound_told(now)));
         let Some(live) = self.mesh.live_with_mut(device) else { return };
         let waiting = if ask { &mut live.asks } else { &mut live.answers };
         if waiting.len() < UNPROVED_MAX {
@@ -149,14 +193,20 @@ impl Car {
     }
 
     pub(super) fn handle_beat(&mut self, from: &DeviceId, beat: Beat, received: MonoTime, now: MonoTime) {
+        if !self.is_credible(from, &beat, now) {
+            return;
+        }
         let fresh = self.note_source(from, &beat.route, now);
         let asks_first = self.mesh.live_with(from).is_some_and(|live| self.asks_first(from, live));
+        let is_followed = self.mesh.upstream() == Some(from) || self.is_djs_way(from);
         let Some(live) = self.mesh.peers.get_mut(from).and_then(Peer::live_mut) else { return };
         live.heard = live.heard.max(received);
+        (live.doubted, live.pardoned) = (false, false);
         if let Some(echo) = beat.echo {
             live.prove(echo.sent);
         }
-        live.deaf = beat.ask && live.answers.front().is_some_and(|answered| now - *answered >= DEAD_US);
+        live.deaf =
+            beat.ask && live.answers.front().is_some_and(|answered| now - *answered >= ANSWER_US_MAX + SILENCE_US);
         if live.beat.as_ref().is_some_and(|last| last.sent > beat.sent) {
             // It was overtaken: what it says is not so any more.
             return;
@@ -177,7 +227,8 @@ impl Car {
             *rate += (map.rate - *rate) * RATE_NEWS;
         }
         let probe = probe_of(&beat, received).filter(|_| !beat.ask);
-        let probed = probe.is_some_and(|probe| live.estimator.handle_probe(&probe));
+        let take_in = if is_followed { Estimator::handle_probe } else { Estimator::note_probe };
+        let probed = probe.is_some_and(|probe| take_in(&mut live.estimator, &probe));
         let same = |last: &Beat| {
             (&last.route.source, &last.route.path, last.wanted) == (&beat.route.source, &beat.route.path, beat.wanted)
         };
@@ -191,20 +242,26 @@ impl Car {
         }
     }
 
+    /// Whether the DJ of a session with today's backend, which keeps no time, is reached through this neighbour.
+    fn is_djs_way(&self, from: &DeviceId) -> bool {
+        self.is_in_session() && self.mesh.obeys == Obeys::Server && self.is_led_by(from)
+    }
+
     /// The clock of the neighbour that leads to the authority is followed, once it is known well enough.
     fn follow_neighbour(&mut self, from: &DeviceId, now: MonoTime) {
-        if self.is_in_session() && self.mesh.obeys == Obeys::Server && self.is_led_by(from) {
-            let live = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH);
-            if let Some(estimate) = live.and_then(Live::convoy_time) {
-                self.follow_djs_clock(&estimate, now);
-            }
-            return;
-        }
-        if self.mesh.upstream() != Some(from) {
+        let by_dj = self.is_djs_way(from);
+        if !by_dj && self.mesh.upstream() != Some(from) {
             return;
         }
         let live = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH);
         let Some(estimate) = live.and_then(Live::convoy_time) else { return };
+        if by_dj {
+            self.follow_djs_clock(&estimate, now);
+            return;
+        }
+        if !self.is_in_time(from, &estimate, now) {
+            return;
+        }
         if self.is_of_another_time(&estimate.map, now) {
             self.leave_own_time(estimate.map.convoy(now));
         }
@@ -216,16 +273,23 @@ impl Car {
         self.base != TimeBase::Convoy || (map.convoy(now) - self.convoy_now(now)).abs() > super::reconcile::SAME_TIME_US
     }
 
-    /// How far convoy time, as it is known here, may be off, in microseconds.
+    /// How far convoy time, as it is known here, may be off, in microseconds: as far as the estimate may, and as the
+    /// clock is from that, which follows it slowly.
     #[must_use]
     pub fn clock_bound(&self, now: MonoTime) -> Option<i64> {
-        match self.mesh.upstream().and_then(|device| self.mesh.live_with(device)) {
-            Some(live) => {
-                let (_, its_bound_us) = live.beat.as_ref()?.clock?;
-                Some(live.estimator.bound_us(now)?.saturating_add(its_bound_us))
-            }
-            None => self.estimator.bound_us(now),
-        }
+        let Estimate { map, bound_us } = match self.mesh.upstream().and_then(|device| self.mesh.live_with(device)) {
+            Some(live) => live.by_its_word(live.estimator.estimate_at(now)?)?,
+            None => self.estimator.estimate_at(now)?,
+        };
+        let apart_us = map.convoy(now) - self.convoy_now(now);
+        Some(bound_us.saturating_add(apart_us.saturating_abs()))
+    }
+
+    /// The bound as others are told it: whose own word is the time has none, and who has it from nobody yet does not
+    /// know.
+    fn bound_told(&self, now: MonoTime) -> i64 {
+        let unknown_us = if self.mesh.obeys == Obeys::Myself { 0 } else { BOUND_UNKNOWN_US };
+        self.clock_bound(now).unwrap_or(unknown_us).min(BOUND_UNKNOWN_US)
     }
 }
 

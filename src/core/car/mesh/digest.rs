@@ -2,70 +2,45 @@
 
 use crate::core::car::Car;
 use crate::core::convoy::Snapshot;
+use crate::core::id::fingerprint;
 use crate::core::status::Member;
 use serde::Serialize;
 
-/// What was computed last: the playlist's part until that changes, and the whole until anything does.
+/// What was computed last, and at which revision of the playlist; none when anything else has changed since.
 #[derive(Debug, Default)]
-pub(super) struct Digests {
-    revision: Option<u64>,
-    list: u64,
-    whole: Option<u64>,
-}
-
-/// FNV-1a, 64 bits.
-struct Digest(u64);
-
-impl Digest {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, thing: &impl Serialize) {
-        // Text keys and finite numbers only: nothing can fail.
-        for byte in serde_json::to_vec(thing).unwrap_or_default() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-}
+pub(super) struct Digests(Option<(u64, u64)>);
 
 impl Car {
+    /// As it was worked out last; none when something has changed since.
+    pub(super) fn last_digest(&self) -> Option<u64> {
+        self.mesh.digests.0.filter(|(revision, _)| *revision == self.queue_revision).map(|(_, digest)| digest)
+    }
+
     /// Of what the convoy agrees on, and of nothing that each learns for itself (lengths of tracks, what is over).
     pub(in crate::core::car) fn digest(&mut self) -> u64 {
-        let revision = Some(self.queue_revision);
-        if self.mesh.digests.revision != revision {
-            self.mesh.digests = Digests { revision, list: of_list(&self.state), whole: None };
-        }
-        if let Some(digest) = self.mesh.digests.whole {
+        if let Some(digest) = self.last_digest() {
             return digest;
         }
-        let Snapshot { timeline, controller, controlled, versions, .. } = &self.state;
-        let mut digest = Digest::new();
+        let Snapshot { timeline, controller, controlled, versions, playlist, .. } = &self.state;
         // The entry, too: apart, each half moved on to what was next in its own list.
         let last = timeline.last().map(|last| (&last.stamp, &last.anchor.entry));
-        digest.add(&(last, controller, controlled, versions));
-        let digest = digest.0 ^ self.mesh.digests.list;
-        self.mesh.digests.whole = Some(digest);
+        let digest = sum_of(&(last, controller, controlled, versions, playlist.sum()));
+        self.mesh.digests.0 = Some((self.queue_revision, digest));
         digest
     }
 
     /// The state is another.
     pub(in crate::core::car) fn forget_digest(&mut self) {
-        self.mesh.digests.whole = None;
+        self.mesh.digests.0 = None;
     }
 }
 
 /// Of a list of members, in 32 bits; never zero.
 pub(super) fn of_members(members: &[Member]) -> u32 {
-    let mut digest = Digest::new();
-    digest.add(&members);
-    (digest.0 as u32) | 1
+    (sum_of(&members) as u32) | 1
 }
 
-fn of_list(state: &Snapshot) -> u64 {
-    let mut digest = Digest::new();
-    for entry in state.playlist.ids() {
-        digest.add(&(entry, state.playlist.order_of(entry)));
-    }
-    digest.0
+fn sum_of(thing: &impl Serialize) -> u64 {
+    // Text keys and finite numbers only: nothing can fail.
+    fingerprint(&serde_json::to_string(thing).unwrap_or_default())
 }

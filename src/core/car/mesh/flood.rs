@@ -6,24 +6,34 @@ use crate::core::authority::check_bounds;
 use crate::core::car::Car;
 use crate::core::changes::{Change, ChangeId, Verdict};
 use crate::core::clock::MonoTime;
+use crate::core::conduct::Matter;
 use crate::core::id::DeviceId;
 use crate::core::io::{Output, ServerCommand};
 use crate::core::mesh::{HOPS_MAX, PeerMessage, Source};
+use crate::core::planted::{Plant, is_planted};
 use crate::core::signature::check_change;
+use crate::core::ticket::Ticket;
 
 /// A change that its author is about to give to the server itself is given by others after so long.
 const COURTESY_US: i64 = 600_000;
+/// One whose author the server cannot know yet is looked at again after so long.
+const STRANGE_US: i64 = 2_000_000;
 /// Changes on their way to the server at once.
 const IN_FLIGHT_MAX: usize = 32;
 
 impl Car {
     /// An own change counts here, and goes out over every live link.
-    pub(in crate::core::car) fn publish(&mut self, change: &Change) {
+    pub(in crate::core::car) fn publish(&mut self, change: &Change, now: MonoTime) {
         if !self.meshes() {
             return;
         }
         let server = AtServer::Queued;
         self.mesh.log.note(Logged::new(change.clone(), None, server));
+        if !self.mesh.pace.allows(now) {
+            // They will find that they lack it, and ask.
+            return;
+        }
+        self.mesh.pace.spend(now);
         let to: Vec<DeviceId> = self.mesh.live().map(|(device, _)| device.clone()).collect();
         self.tell_peers(to, self.told(change, 0));
     }
@@ -38,7 +48,7 @@ impl Car {
     /// A change as others are told of it.
     pub(super) fn told(&self, change: &Change, hops: usize) -> PeerMessage {
         let track = change.action.anchor().and_then(|anchor| self.track_of(anchor)).map(Box::new);
-        PeerMessage::Change { change: Box::new(change.clone()), track, hops }
+        PeerMessage::Change { change: Box::new(change.clone()), track, ticket: self.ticket_of(&change.id.device), hops }
     }
 
     /// A change of someone, over a link.
@@ -47,27 +57,56 @@ impl Car {
         if hops >= HOPS_MAX {
             return;
         }
-        let is_known = self.state.versions.knows(&change.id);
-        let was_refused = self.mesh.log.get(&change.id).is_some_and(|logged| logged.refused().is_some());
-        if is_known || (!from_above && was_refused) {
-            if !from_above {
-                self.repeat(from, change, hops);
+        if self.ignores(from, change, now) {
+            return;
+        }
+        if !self.is_news(from, change) {
+            if self.conduct.count(from, Matter::Repeats, 1, now) && !from_above {
+                self.repeat(from, change, hops, now);
             }
             return;
         }
         let Some(convoy) = &self.convoy else { return };
         if check_change(change, convoy).is_err() {
             tracing::debug!(change = %change.id, "a change that is not its author's is dropped");
+            let _ = self.conduct.count(from, Matter::Forgeries, 1, now);
+            return;
+        }
+        if !self.bears(from, change, now) {
             return;
         }
         if self.is_in_session() && self.mesh.obeys == Obeys::Server && !self.understands(change, now) {
             return;
         }
         let verdict = match check_bounds(change, &self.state, self.convoy_now(now)) {
-            Ok(()) => self.take_in_flooded(change, from, now),
-            Err(reason) => Verdict::Refused { reason },
+            Ok(()) => match self.right_of(change) {
+                Ok(()) => self.take_in_flooded(change, from, now),
+                Err(reason) if from_above => self.pass_over(change, reason, now),
+                Err(reason) if self.mesh.obeys == Obeys::Myself && self.ticket_of(&change.id.device).is_none() => {
+                    return self.turn_down(from, change, reason);
+                }
+                Err(reason) => Verdict::Refused { reason },
+            },
+            Err(reason) => {
+                let _ = from_above || self.conduct.count(&change.id.device, Matter::OutOfBounds, 1, now);
+                Verdict::Refused { reason }
+            }
         };
         self.pass_on(from, change, hops, verdict, now);
+    }
+
+    /// Whether a change is to be looked at: it is not known here, nor refused, unless it comes from the authority's side.
+    pub(super) fn is_news(&self, from: &DeviceId, change: &Change) -> bool {
+        let is_known = self.state.versions.knows(&change.id) && !is_planted(Plant::ReplayAccepted);
+        let was_refused = self.mesh.log.get(&change.id).is_some_and(|logged| logged.refused().is_some());
+        !is_known && (self.mesh.upstream() == Some(from) || !was_refused)
+    }
+
+    /// Who has no ticket may be anybody, and there is no end to what he may say: nothing of it is kept here.
+    fn turn_down(&mut self, from: &DeviceId, change: &Change, reason: String) {
+        let verdict = Verdict::Refused { reason };
+        self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
+        self.mesh.corrections.owe(from.clone());
     }
 
     /// A change of someone else, within bounds and new here.
@@ -106,14 +145,14 @@ impl Car {
             self.tell_peer(from, PeerMessage::Verdict { change: change.id.clone(), verdict });
         }
         if is_refused && final_word {
-            self.tell_peer(from, PeerMessage::State(Box::new(self.state.clone())));
+            self.mesh.corrections.owe(from.clone());
         } else {
-            self.forward(from, change, hops + 1, is_refused);
+            self.forward(from, change, hops + 1, is_refused, now);
         }
     }
 
     /// A change that is known comes again: who brings it waits for the verdict.
-    fn repeat(&mut self, from: &DeviceId, change: &Change, hops: usize) {
+    fn repeat(&mut self, from: &DeviceId, change: &Change, hops: usize, now: MonoTime) {
         let logged = self.mesh.log.get(&change.id);
         let refused = logged.and_then(|logged| logged.refused().cloned());
         let decided = self.mesh.obeys == Obeys::Myself
@@ -125,16 +164,23 @@ impl Car {
             return;
         }
         self.mesh.log.set_from(&change.id, Some(from.clone()));
-        if let Some(upstream) = self.mesh.upstream().cloned() {
+        if let Some(upstream) = self.mesh.upstream().cloned().filter(|_| self.mesh.log.may_ask(&change.id, now)) {
             self.tell_peer(&upstream, self.told(change, hops + 1));
         }
     }
 
     /// Passes a change on over every live link, so that nobody waits for one that is about to be found dead. One that
-    /// seems to be refused goes to the authority only.
-    fn forward(&mut self, from: &DeviceId, change: &Change, hops: usize, only_up: bool) {
+    /// seems to be refused goes to the authority only. Of very many edits not all are passed on: who lacks some finds
+    /// that he does, and asks.
+    fn forward(&mut self, from: &DeviceId, change: &Change, hops: usize, only_up: bool, now: MonoTime) {
         if hops >= HOPS_MAX {
             return;
+        }
+        if change.action.is_edit() {
+            if !self.mesh.edits_pace.allows(now) {
+                return;
+            }
+            self.mesh.edits_pace.spend(now);
         }
         let upstream = self.mesh.upstream();
         let to: Vec<DeviceId> = self
@@ -168,6 +214,9 @@ impl Car {
         if change.signature.is_some() {
             let to: Vec<DeviceId> = self.followers().map(|(device, _)| device.clone()).collect();
             self.tell_peers(to, self.told(change, 0));
+        } else if !change.action.is_edit() {
+            // Nobody would believe it of a neighbour; and a control does not wait until the difference is noticed.
+            self.pass_state_on();
         }
         self.touch(now);
     }
@@ -252,8 +301,32 @@ impl Car {
         let room = IN_FLIGHT_MAX.saturating_sub(self.mesh.log.in_flight());
         let own = &mut self.own;
         for change in self.mesh.log.give(room, now, || own.may_send(now)) {
-            self.outputs.push_back(Output::Server(ServerCommand::Change(Box::new(change))));
+            let is_own = change.id.device == *self.me.device();
+            let ticket = self.ticket_of(&change.id.device).filter(|_| !is_own);
+            if !is_own && self.papers.tickets.has_issuer() && !self.is_known_to_server(ticket.as_deref()) {
+                // He brings it himself, or a guest's host comes first.
+                self.mesh.log.set_server(&change.id, AtServer::Unknown { due: now + STRANGE_US });
+                continue;
+            }
+            let change = Box::new(change);
+            self.outputs.push_back(Output::Server(match ticket {
+                Some(ticket) => ServerCommand::PassOn { change, ticket },
+                None => ServerCommand::Change(change),
+            }));
         }
+    }
+
+    /// Whether the server can tell whose change it is: it let him in himself, or the car whose guest he is. One that
+    /// gives no tickets does not ask for a guest's.
+    fn is_known_to_server(&self, ticket: Option<&Ticket>) -> bool {
+        let Some(ticket) = ticket else { return false };
+        let has_let_in = |device| self.papers.tickets.of(device).is_some_and(|ticket| !ticket.is_founders());
+        !ticket.is_founders() || ticket.host().is_some_and(|host| has_let_in(host) || !has_let_in(self.me.device()))
+    }
+
+    /// Whether something is on its way to the server, or is to be given to it.
+    pub(in crate::core::car) fn gives_to_server(&self) -> bool {
+        self.mesh.log.in_flight() > 0 || self.mesh.log.server_due().is_some()
     }
 
     pub(in crate::core::car) fn server_due(&self) -> Option<MonoTime> {

@@ -60,18 +60,12 @@ impl Car {
             return;
         }
         (peer.link, peer.failures) = (Link::Up(Box::new(Live::new(attempt, now))), 0);
-        let hello = Hello {
-            user: self.me.user.clone(),
-            name: self.me.name.clone(),
-            kind: MemberKind::Car,
-            battery: self.mesh.settings.battery,
-            attempt: Attempt(self.mesh.attempt),
-        };
-        self.tell_peer(device, PeerMessage::Hello(hello));
+        self.tell_peer(device, PeerMessage::Hello(self.hello(now)));
+        self.tell_revocations(device);
     }
 
     pub(super) fn handle_link_down(&mut self, device: &DeviceId, attempt: Attempt, now: MonoTime) {
-        let is_near = self.mesh.found.contains(device);
+        let is_near = self.mesh.is_near(device);
         let Some(peer) = self.mesh.peers.get_mut(device).filter(|peer| peer.attempt() == Some(attempt)) else { return };
         if peer.live().is_some() {
             peer.end();
@@ -81,12 +75,21 @@ impl Car {
         }
     }
 
-    pub(super) fn handle_hello(&mut self, from: &DeviceId, hello: Hello) {
+    pub(super) fn handle_hello(&mut self, from: &DeviceId, hello: Hello, now: MonoTime) {
+        self.learn_ticket(hello.ticket.as_deref(), now);
+        if self.is_put_out(from) {
+            return self.turn_away(from);
+        }
+        let hello = match self.guest(from) {
+            // However he calls himself.
+            Some(guest) => Hello { user: guest.user.clone(), kind: MemberKind::Phone, ..hello },
+            None => hello,
+        };
         let Some(peer) = self.mesh.peers.get_mut(from) else { return };
         peer.battery = hello.battery || hello.kind == MemberKind::Phone;
         peer.latest = peer.latest.max(hello.attempt);
         if let Some(live) = peer.live_mut() {
-            live.hello = Some(hello);
+            (live.hello, live.greeted) = (Some(hello), now);
         }
     }
 
@@ -100,7 +103,10 @@ impl Car {
 
     /// Who was out of reach has shown itself.
     pub(in crate::core::car) fn renew_hope(&mut self, device: &DeviceId, now: MonoTime) {
-        let gather_us = if self.mesh.found.contains(device) { GATHER_US } else { 0 };
+        if self.conduct.is_muted(device, now) {
+            return;
+        }
+        let gather_us = if self.mesh.is_near(device) { GATHER_US } else { 0 };
         if let Some(peer) = self.peer_mut(device, now).filter(|peer| matches!(peer.link, Link::Down)) {
             (peer.failures, peer.retry) = (0, now + gather_us);
         }
@@ -118,9 +124,13 @@ impl Car {
     fn give_up_dead(&mut self, now: MonoTime) {
         let mut over = Vec::new();
         let mut stirred = false;
-        for (device, peer) in &mut self.mesh.peers {
+        let Mesh { peers, found, guests, .. } = &mut self.mesh;
+        for (device, peer) in peers {
             peer.lose_patience(now);
-            let is_near = self.mesh.found.contains(device);
+            let is_near = found.contains(device) || guests.contains(device);
+            if peer.live_mut().is_some_and(|live| live.pardon(now)) {
+                continue;
+            }
             match &peer.link {
                 Link::Connecting { .. } if peer.deadline().is_some_and(|due| now >= due) => peer.fail(is_near, now),
                 Link::Up(live) if live.deaf || live.dies().is_some_and(|dies| now >= dies) => {
@@ -145,6 +155,7 @@ impl Car {
         // Whoever never failed does not wait behind those who always do.
         let mut in_turn: Vec<&DeviceId> = wanted.iter().collect();
         in_turn.sort_by_key(|device| self.mesh.peers.get(*device).map_or(0, |peer| peer.failures));
+        in_turn.retain(|device| !self.conduct.is_muted(device, now));
         for device in in_turn {
             if self.connecting() >= CONNECTING_MAX {
                 return;
@@ -225,6 +236,8 @@ impl Car {
         beyond.sort_unstable_by(|a, b| b.cmp(a));
         wanted.extend(beyond.iter().filter(|rank| gone(&rank.device)).map(|rank| rank.device.clone()));
         wanted.extend(beyond.iter().find(|rank| !gone(&rank.device)).map(|rank| rank.device.clone()));
+        // A phone is nobody's way to others: whom it has come to offers it a link, for as long as it is there.
+        wanted.extend(self.mesh.guests.iter().filter(|device| !self.is_put_out(device)).cloned());
         wanted
     }
 
@@ -246,7 +259,14 @@ impl Car {
             *known = user.or_else(|| known.take());
         }
         users.remove(self.me.device());
+        users.retain(|device, _| !self.is_put_out(device) && !self.is_phone(device));
         users.into_iter().map(|(device, user)| (device.clone(), self.rank_of(&device, user))).collect()
+    }
+
+    /// Whether it has come as a phone, or says that it is one.
+    fn is_phone(&self, device: &DeviceId) -> bool {
+        let says_so = |live: &Live| live.hello.as_ref().is_some_and(|hello| hello.kind == MemberKind::Phone);
+        self.mesh.guests.contains(device) || self.mesh.live_with(device).is_some_and(says_so)
     }
 
     fn rank_of(&self, device: &DeviceId, user: Option<UserId>) -> Rank {

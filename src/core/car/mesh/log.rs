@@ -1,16 +1,19 @@
 //! The changes of late, of whomever, in the order in which they came: what a member that lacks them is given, and the
 //! server.
 
-use crate::core::changes::{Change, ChangeId};
+use crate::core::changes::{CHANGES_KEPT_MAX, Change, ChangeId};
 use crate::core::clock::MonoTime;
 use crate::core::id::DeviceId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are kept though the server has them; who lacks older ones gets the whole state.
 const KNOWN_MAX: usize = 4_096;
-/// Changes that are kept in all. What the server lacks has to be here: room for a full playlist and what was done with
-/// it, some 20 MB at most, as each is about as long as what it says of a track.
-const LOG_MAX: usize = 24_576;
+/// Changes that are kept in all. What the server lacks has to be here: some 20 MB at most, as each is about as long as
+/// what it says of a track.
+const LOG_MAX: usize = CHANGES_KEPT_MAX;
+
+/// Half of the pace at which a car asks for a verdict on its own.
+const ASK_AGAIN_US: i64 = 500_000;
 
 /// How it stands with a change and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +37,15 @@ pub(super) struct Logged {
     /// Why an authority refused it.
     refused: Option<String>,
     server: AtServer,
+    /// When it was last asked for the verdict anew.
+    asked: Option<MonoTime>,
     /// Which it was of all that came.
     number: u64,
 }
 
 impl Logged {
     pub(super) fn new(change: Change, from: Option<DeviceId>, server: AtServer) -> Self {
-        Self { change, from, refused: None, server, number: 0 }
+        Self { change, from, refused: None, server, asked: None, number: 0 }
     }
 
     pub(super) fn server(&self) -> AtServer {
@@ -147,6 +152,14 @@ impl Log {
     /// Says who waits for the verdict; returns who did.
     pub(super) fn set_from(&mut self, id: &ChangeId, from: Option<DeviceId>) -> Option<DeviceId> {
         self.entries.get_mut(id).and_then(|logged| std::mem::replace(&mut logged.from, from))
+    }
+
+    /// Whether the authority may be asked for a verdict anew: however often others ask, not again at once.
+    pub(super) fn may_ask(&mut self, id: &ChangeId, now: MonoTime) -> bool {
+        let Some(logged) = self.entries.get_mut(id) else { return false };
+        let may = logged.asked.is_none_or(|asked| now - asked >= ASK_AGAIN_US);
+        logged.asked = if may { Some(now) } else { logged.asked };
+        may
     }
 
     /// Puts a change in the place of one of the same id.

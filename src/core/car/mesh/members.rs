@@ -46,10 +46,17 @@ impl Car {
     }
 
     pub(super) fn handle_peer_members(&mut self, from: &DeviceId, members: Vec<Member>) {
-        if let Some(live) = self.mesh.live_with_mut(from) {
-            live.members_sum = of_members(&members);
-            live.members = members.into_iter().take(PEERS_MAX).collect();
-        }
+        let guest = self.guest(from).map(|guest| guest.user.to_string());
+        let Some(live) = self.mesh.live_with_mut(from) else { return };
+        live.members_sum = of_members(&members);
+        live.members = match guest {
+            // With a guest is nobody but himself.
+            Some(user) => {
+                let own = members.into_iter().find(|member| member.device == from.as_str());
+                own.map(|member| Member { user, kind: MemberKind::Phone, ..member }).into_iter().collect()
+            }
+            None => members.into_iter().take(PEERS_MAX).collect(),
+        };
     }
 
     /// A neighbour says what it has heard of the list that it was told: one that was lost is told again.
@@ -88,7 +95,7 @@ impl Car {
         upstream.into_iter().chain(self.followers())
     }
 
-    /// All who can be reached now by a server that answers well, too.
+    /// All who can be reached now, over links or by a server that answers well.
     fn reached(&self) -> BTreeSet<DeviceId> {
         let mut reached = self.reached_by_links();
         let hears_server = self.is_joined_to_server() && self.tiers.is_socket_good();
@@ -119,26 +126,42 @@ impl Car {
             name: self.me.name.clone(),
             online: true,
             kind: MemberKind::Car,
+            tier: Some(self.tiers.active()),
         }
     }
 
-    /// The members as people are shown them: those of the server's list, and whoever else is met.
-    pub(in crate::core::car) fn members_shown(&self) -> Vec<Member> {
+    /// The members as people are shown them: those that are there, and whom this car does not hear for a time.
+    pub(in crate::core::car) fn members_shown(&self, now: MonoTime) -> Vec<Member> {
+        let mut shown = self.members_met();
+        for (device, _) in self.conduct.muted(now) {
+            if !shown.iter().any(|member| member.device == device.as_str()) {
+                let user = self.papers.tickets.of(device).map_or_else(String::new, |ticket| ticket.user.to_string());
+                let (device, name) = (device.to_string(), String::new());
+                shown.push(Member { device, user, name, online: false, kind: MemberKind::Car, tier: None });
+            }
+        }
+        shown
+    }
+
+    /// Those of the server's list, and whoever else is met.
+    fn members_met(&self) -> Vec<Member> {
         if self.mesh.obeys == Obeys::Server && !self.members.is_empty() {
-            return self.members.clone();
+            // Phones that came to a car are in no server's list.
+            let behind = self.followers().flat_map(|(_, live)| live.members.iter().cloned());
+            let mut shown = self.members.clone();
+            for phone in behind.chain(self.linked()).filter(|one| one.online && one.kind == MemberKind::Phone) {
+                if !shown.iter().any(|member| member.device == phone.device) {
+                    shown.push(phone);
+                }
+            }
+            return shown;
         }
         let mut shown: BTreeMap<String, Member> =
             self.members.iter().map(|member| (member.device.clone(), member.clone())).collect();
         for member in self.branches().flat_map(|(_, live)| &live.members) {
             shown.insert(member.device.clone(), member.clone());
         }
-        for (device, live) in self.mesh.live() {
-            if let Some(hello) = &live.hello {
-                let (user, name) = (hello.user.to_string(), hello.name.clone());
-                let member = Member { device: device.to_string(), user, name, online: true, kind: hello.kind };
-                shown.insert(device.to_string(), member);
-            }
-        }
+        shown.extend(self.linked().map(|member| (member.device.clone(), member)));
         if !self.is_joined_to_server() {
             for member in shown.values_mut() {
                 member.online = self.mesh.reached.iter().any(|device| device.as_str() == member.device);
@@ -148,6 +171,20 @@ impl Car {
             shown.insert(self.me.device().to_string(), self.itself());
         }
         shown.into_values().collect()
+    }
+
+    /// The tier is another, and others are told it with this car.
+    pub(in crate::core::car) fn note_tier(&mut self) {
+        self.mesh.stirred = true;
+    }
+
+    /// Those with whom there is a link, as they greeted.
+    fn linked(&self) -> impl Iterator<Item = Member> {
+        self.mesh.live().filter_map(|(device, live)| {
+            let hello = live.hello.as_ref()?;
+            let (user, name) = (hello.user.to_string(), hello.name.clone());
+            Some(Member { device: device.to_string(), user, name, online: true, kind: hello.kind, tier: None })
+        })
     }
 
     /// Why nobody is found, where others are.

@@ -3,24 +3,32 @@
 
 mod authority;
 mod beats;
+mod conduct;
 mod digest;
+mod edits;
 mod flood;
+mod greet;
 mod links;
 mod log;
 mod members;
 mod peer;
 mod reconcile;
+mod revoked;
 mod signals;
 
 use super::Car;
+use super::pace::Pace;
 use crate::core::changes::Change;
 use crate::core::clock::MonoTime;
+use crate::core::convoy::Snapshot;
+use crate::core::corrections::Corrections;
 use crate::core::election::Rank;
 use crate::core::id::{ConvoyId, DeviceId};
-use crate::core::io::{Input, Output, ServerEvent};
+use crate::core::io::{Input, Notice, Output, ServerEvent};
 use crate::core::mesh::{LanCommand, LanEvent, MeshCommand, MeshEvent, MeshSettings, PeerMessage};
 use authority::{Leading, Sources};
 use digest::Digests;
+use edits::Edits;
 use log::{AtServer, Log, Logged};
 use peer::{Live, Peer};
 use reconcile::Sync;
@@ -44,6 +52,8 @@ pub(super) struct Mesh {
     wanted: BTreeSet<DeviceId>,
     /// Members on the same network.
     found: BTreeSet<DeviceId>,
+    /// Phones that have come to this car by a link.
+    guests: BTreeSet<DeviceId>,
     /// The cars that a signal can reach,
     candidates: BTreeMap<DeviceId, Rank>,
     /// and since when those that no link leads to, over however many others.
@@ -68,6 +78,12 @@ pub(super) struct Mesh {
     log: Log,
     sync: Sync,
     digests: Digests,
+    /// How fast own changes go out over links.
+    pace: Pace,
+    /// How fast edits of others are passed on: who floods one car does not flood them all.
+    edits_pace: Pace,
+    edits: Edits,
+    corrections: Corrections<DeviceId>,
     /// All who can be reached, this car among them.
     reached: BTreeSet<DeviceId>,
     /// When the last of them came.
@@ -89,6 +105,7 @@ impl Mesh {
             peers: BTreeMap::new(),
             wanted: BTreeSet::new(),
             found: BTreeSet::new(),
+            guests: BTreeSet::new(),
             candidates: BTreeMap::new(),
             beyond: BTreeMap::new(),
             strangers: false,
@@ -103,6 +120,10 @@ impl Mesh {
             log: Log::default(),
             sync: Sync::default(),
             digests: Digests::default(),
+            pace: Pace::to_members(),
+            edits_pace: Pace::of_edits_of_others(),
+            edits: Edits::default(),
+            corrections: Corrections::default(),
             reached: BTreeSet::new(),
             grown: MonoTime(i64::MIN / 2),
             members_due: None,
@@ -114,6 +135,11 @@ impl Mesh {
 
     pub(super) fn last_attempt(&self) -> u64 {
         self.attempt
+    }
+
+    /// Whether somebody is reached by the network that this car is in.
+    fn is_near(&self, device: &DeviceId) -> bool {
+        self.found.contains(device) || self.guests.contains(device)
     }
 
     fn live(&self) -> impl Iterator<Item = (&DeviceId, &Live)> {
@@ -151,14 +177,23 @@ impl Car {
             MeshEvent::Down { peer, attempt, reason: _ } => self.handle_link_down(&peer, attempt, now),
             MeshEvent::Signal { to, signal } => self.send_signal(to, signal),
             MeshEvent::Message { from, message, received } => {
-                if self.mesh.live_with(&from).is_some() {
-                    self.handle_peer(&from, *message, received, now);
+                if self.mesh.live_with(&from).is_some()
+                    && self.hears(&from, &message, now)
+                    && let Some(message) = self.keep_edit(&from, *message, now)
+                {
+                    self.handle_peer(&from, message, received, now);
                 }
             }
         }
     }
 
     pub(super) fn handle_lan(&mut self, event: LanEvent, now: MonoTime) {
+        if event == LanEvent::CodeBurnt {
+            self.outputs.push_back(Output::Notice(Notice::CodeBurnt));
+        }
+        if let LanEvent::Invited { request, result } = event {
+            return self.outputs.push_back(Output::Invited { request, result });
+        }
         if !self.meshes() {
             return;
         }
@@ -169,25 +204,40 @@ impl Car {
                     self.renew_hope(&device, now);
                 }
             }
+            LanEvent::Guest { device } => {
+                if device != *self.me.device() && self.mesh.guests.len() < PEERS_MAX {
+                    self.mesh.guests.insert(device.clone());
+                    self.renew_hope(&device, now);
+                }
+            }
             LanEvent::Lost { device } => {
                 self.mesh.found.remove(&device);
+                self.mesh.guests.remove(&device);
+                if let Some(live) = self.mesh.live_with_mut(&device) {
+                    live.doubt();
+                }
             }
             LanEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
             LanEvent::Stranger => self.mesh.strangers = true,
+            LanEvent::CodeBurnt | LanEvent::Invited { .. } => {}
         }
     }
 
     fn handle_peer(&mut self, from: &DeviceId, message: PeerMessage, received: MonoTime, now: MonoTime) {
         match message {
-            PeerMessage::Hello(hello) => self.handle_hello(from, hello),
+            PeerMessage::Hello(hello) => self.handle_hello(from, hello, now),
             PeerMessage::Beat(beat) => self.handle_beat(from, *beat, received, now),
-            PeerMessage::Change { change, track: _, hops } => self.handle_flooded(from, &change, hops, now),
+            PeerMessage::Change { change, track: _, ticket, hops } => {
+                self.learn_ticket(ticket.as_deref(), now);
+                self.handle_flooded(from, &change, hops, now);
+            }
             PeerMessage::Verdict { change, verdict } => self.handle_verdict(from, &change, &verdict),
-            PeerMessage::Versions(versions) => self.handle_versions(from, &versions),
+            PeerMessage::Versions(versions) => self.handle_versions(from, &versions, now),
             PeerMessage::Want(changes) => self.handle_want(from, &changes),
             PeerMessage::State(snapshot) => self.handle_peer_state(from, *snapshot, now),
             PeerMessage::Members(members) => self.handle_peer_members(from, members),
             PeerMessage::Signal { signal, hops } => self.handle_signal(*signal, hops, Some(from), now),
+            PeerMessage::Revoked(list) => self.learn_revocations(&list, now),
             PeerMessage::Goodbye => self.handle_goodbye(from, now),
         }
     }
@@ -208,10 +258,20 @@ impl Car {
         matches!(self.mesh.obeys, Obeys::Neighbour(_)) || self.leads_others()
     }
 
-    /// Whether the server's state counts now; if not, it is asked for again when it does.
-    pub(super) fn takes_server_state(&mut self) -> bool {
+    /// The server gives its state; where the mesh's counts now, it is asked for again when that does no more.
+    pub(super) fn take_server_state(&mut self, snapshot: Snapshot, now: MonoTime) {
         self.mesh.passed_over = self.obeys_mesh();
-        !self.mesh.passed_over
+        if !self.mesh.passed_over {
+            self.take_over(snapshot, now);
+        }
+    }
+
+    /// Whoever still obeys a neighbour cannot show him what nobody signed, and does not count it before he does: the
+    /// server's state is asked for again when it counts.
+    pub(super) fn puts_off_the_server(&mut self) -> bool {
+        let obeys_neighbour = self.mesh.upstream().is_some();
+        self.mesh.passed_over |= obeys_neighbour;
+        obeys_neighbour
     }
 
     /// What an earlier run knew is there for others.
@@ -236,6 +296,7 @@ impl Car {
         if !self.meshes() {
             return;
         }
+        self.cut_off_muted(now);
         let is_due = |due: Option<MonoTime>| due.is_some_and(|due| now >= due);
         let stirred = std::mem::take(&mut self.mesh.stirred);
         if stirred || is_due(self.links_due()) {
@@ -253,8 +314,10 @@ impl Car {
         if !self.meshes() {
             return None;
         }
+        let edits = (!self.mesh.edits.is_empty()).then_some(MonoTime(i64::MIN));
+        let corrections = self.mesh.corrections.poll_timeout();
         let due = [self.links_due(), self.authority_due(), self.mesh.members_due, self.beats_due(), self.sync_due()];
-        due.into_iter().flatten().min()
+        due.into_iter().chain([edits, corrections]).flatten().min()
     }
 
     /// The convoy is left, or the program ends: who is there is told.
@@ -278,6 +341,7 @@ impl Car {
         if convoy != self.mesh.announced {
             self.mesh.announced.clone_from(&convoy);
             self.mesh.found.clear();
+            self.mesh.guests.clear();
             self.mesh.strangers = false;
             self.outputs.push_back(Output::Lan(LanCommand::Announce { convoy }));
         }

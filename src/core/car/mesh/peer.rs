@@ -144,6 +144,8 @@ pub(super) struct Live {
     /// When it came up.
     pub(super) since: MonoTime,
     pub(super) hello: Option<Hello>,
+    /// When that came.
+    pub(super) greeted: MonoTime,
     /// All who can be reached through it, as it says, and the checksum of that.
     pub(super) members: Vec<Member>,
     pub(super) members_sum: u32,
@@ -158,6 +160,10 @@ pub(super) struct Live {
     pub(super) beat: Option<Beat>,
     pub(super) heard: MonoTime,
     pub(super) echo: Option<Echo>,
+    /// It is said to be gone, and was not heard since.
+    pub(super) doubted: bool,
+    /// It was late because this car was, and was not heard since.
+    pub(super) pardoned: bool,
     /// When its authority was last heard to count.
     pub(super) counted: MonoTime,
     /// It counts no more.
@@ -178,6 +184,8 @@ pub(super) struct Live {
     pub(super) estimator: Estimator,
     /// The rate of convoy time by its clock, smoothed.
     pub(super) its_rate: Option<f64>,
+    /// Its convoy time was found to be ours, and was off by so much at most, by its own word.
+    pub(super) in_time: Option<i64>,
 }
 
 impl Live {
@@ -193,6 +201,7 @@ impl Live {
             attempt,
             since: now,
             hello: None,
+            greeted: now,
             members: Vec::new(),
             members_sum: 0,
             told: None,
@@ -201,6 +210,8 @@ impl Live {
             beat: None,
             heard: now,
             echo: None,
+            doubted: false,
+            pardoned: false,
             counted: now,
             gone: false,
             asks: VecDeque::new(),
@@ -213,6 +224,7 @@ impl Live {
             deaf: false,
             estimator: Estimator::default(),
             its_rate: None,
+            in_time: None,
         }
     }
 }

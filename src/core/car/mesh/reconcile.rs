@@ -2,13 +2,16 @@
 //! are filled both ways, and where that does not do its whole state counts.
 
 use super::Obeys;
+use super::peer::Live;
 use crate::core::car::{Car, TimeBase};
 use crate::core::changes::{Change, ChangeId, Hlc, Verdict, Versions};
 use crate::core::clock::{ConvoyTime, MonoTime};
+use crate::core::conduct::Offence;
 use crate::core::convoy::Snapshot;
 use crate::core::id::DeviceId;
 use crate::core::mesh::PeerMessage;
 use crate::core::timeline::Timeline;
+use std::collections::BTreeSet;
 
 /// Clocks that differ by less than this keep the same time line.
 pub(super) const SAME_TIME_US: i64 = 500_000;
@@ -20,13 +23,19 @@ const AGAIN_US: i64 = 1_000_000;
 const SOON_US: i64 = 400_000;
 /// Two that hear the server themselves compare notes after so long.
 const EQUALS_US: i64 = 5_000_000;
+/// Edits that wait here may make the difference: for so long.
+const EDITS_US: i64 = DIFFERS_US + AGAIN_US;
+/// Why a control does not count that was given by a time line that was left.
+const ANOTHER_CLOCK: &str = "it was played by another convoy's clock";
 /// Changes given or asked for at once; more are had by the whole state.
 const CHANGES_MAX: usize = 512;
 
 /// How far this car is in knowing what its authority knows.
 #[derive(Debug, Default)]
 pub(super) struct Sync {
-    /// The state was found to be the same since the authority passed.
+    /// The neighbour towards the authority.
+    above: Option<DeviceId>,
+    /// The state was found to be the same as there since the authority passed.
     agreed: bool,
     /// Since when it has differed.
     differs: Option<MonoTime>,
@@ -35,31 +44,45 @@ pub(super) struct Sync {
     repeated: Option<MonoTime>,
     /// Only the whole state will do.
     whole: bool,
+    /// Own controls of a time line that was left, which had counted: who decides by the convoy's may know them.
+    left: BTreeSet<ChangeId>,
 }
 
 impl Sync {
     /// The authority is another.
     pub(super) fn forget(&mut self) {
-        *self = Self { whole: self.whole, ..Self::default() };
+        let Self { above, whole, left, .. } = std::mem::take(self);
+        *self = Self { above, whole, left, ..Self::default() };
     }
 }
 
 impl Car {
     pub(super) fn tend_sync(&mut self, now: MonoTime) {
+        let wrong = self.mesh.corrections.take_due(now);
+        let to: Vec<DeviceId> = wrong.into_iter().filter(|peer| self.mesh.live_with(peer).is_some()).collect();
+        if !to.is_empty() {
+            self.tell_peers(to, PeerMessage::State(Box::new(self.state.clone())));
+        }
+        if self.mesh.sync.above.as_ref() != self.mesh.upstream() {
+            // Who was above until now may not have known what the one above him knows.
+            self.mesh.sync.forget();
+            self.mesh.sync.above = self.mesh.upstream().cloned();
+        }
         if self.repeat_due().is_some_and(|due| now >= due) {
             self.mesh.sync.repeated = Some(now);
             self.repeat_own();
         }
+        let digest = self.digest();
         let Some(peer) = self.sync_partner() else {
-            let Sync { repeated, whole, .. } = self.mesh.sync;
-            self.mesh.sync = Sync { repeated, whole, ..Sync::default() };
+            let repeated = self.mesh.sync.repeated;
+            self.mesh.sync.forget();
+            self.mesh.sync.repeated = repeated;
             return;
         };
-        let digest = self.digest();
         let told = self.mesh.live_with(&peer).and_then(|live| live.beat.as_ref()).map(|beat| beat.digest);
         let sync = &mut self.mesh.sync;
         if told == Some(digest) {
-            *sync = Sync { agreed: true, repeated: sync.repeated, ..Sync::default() };
+            *sync = Sync { agreed: true, differs: None, asked: None, whole: false, ..std::mem::take(sync) };
         } else {
             sync.differs.get_or_insert(now);
         }
@@ -90,6 +113,7 @@ impl Car {
             _ if sync.agreed => (DIFFERS_US, AGAIN_US),
             _ => (0, SOON_US),
         };
+        let patience_us = if self.mesh.edits.is_empty() { patience_us } else { patience_us.max(EDITS_US) };
         Some((differs + patience_us).max(sync.asked.map_or(differs, |asked| asked + again_us)))
     }
 
@@ -109,13 +133,16 @@ impl Car {
                     let route = live.beat.as_ref().map(|beat| &beat.route);
                     *device > self.me.device() && route.is_some_and(|route| route.path.len() == 1)
                 });
-                others.map(|(device, _)| device.clone()).next()
+                // Of several, one that differs: who has the same server tells nothing new.
+                let digest = self.last_digest();
+                let is_same = |live: &Live| live.beat.as_ref().map(|beat| beat.digest) == digest;
+                others.min_by_key(|(_, live)| is_same(live)).map(|(device, _)| device.clone())
             }
         }
     }
 
     /// A neighbour says what it knows.
-    pub(super) fn handle_versions(&mut self, from: &DeviceId, versions: &Versions) {
+    pub(super) fn handle_versions(&mut self, from: &DeviceId, versions: &Versions, now: MonoTime) {
         let is_follower = self.followers().any(|(device, _)| device == from);
         let lacking = self.state.versions.beyond(versions, CHANGES_MAX);
         let extra = versions.beyond(&self.state.versions, CHANGES_MAX);
@@ -129,15 +156,20 @@ impl Car {
                 self.tell_peer(from, self.told(&change, 0));
             }
         }
-        self.ask_for(from, extra);
+        self.ask_for(from, extra, now);
     }
 
-    /// Asks for what a neighbour knows and this car does not, but for what was refused.
-    fn ask_for(&mut self, from: &DeviceId, extra: Vec<ChangeId>) {
+    /// Asks for what a neighbour knows and this car does not, but for what was refused, and for what those did who are
+    /// muted.
+    fn ask_for(&mut self, from: &DeviceId, extra: Vec<ChangeId>, now: MonoTime) {
         let mut want = Vec::new();
         let mut refused_any = false;
+        let (from_above, has_last_word) = (self.mesh.upstream() == Some(from), self.mesh.obeys == Obeys::Myself);
         for id in extra {
-            match self.mesh.log.get(&id).and_then(|logged| logged.refused().cloned()) {
+            let mute = self.conduct.mute_of(&id.device, now).filter(|_| !from_above);
+            let muted = mute.map(|mute| format!("its author is muted: {}", mute.offence));
+            match self.mesh.log.get(&id).and_then(|logged| logged.refused().cloned()).or(muted) {
+                Some(_) if mute.is_some() && !has_last_word => {}
                 Some(reason) => {
                     refused_any = true;
                     self.tell_peer(from, PeerMessage::Verdict { change: id, verdict: Verdict::Refused { reason } });
@@ -148,7 +180,8 @@ impl Car {
         if refused_any {
             self.tell_peer(from, PeerMessage::State(Box::new(self.state.clone())));
         }
-        if !want.is_empty() {
+        // What it has brought and waits here may be among it.
+        if !want.is_empty() && !self.mesh.edits.any_of(from) {
             self.tell_peer(from, PeerMessage::Want(want));
         }
     }
@@ -170,6 +203,10 @@ impl Car {
         if self.mesh.upstream() != Some(from) || self.sync_partner().is_none() {
             return;
         }
+        if snapshot.term.is_beyond(self.state.term) {
+            self.conduct.accuse(from, Offence::FalseTerm, now);
+            return;
+        }
         self.mesh.sync.whole = false;
         let theirs = snapshot.versions.clone();
         self.take_over(snapshot, now);
@@ -188,13 +225,15 @@ impl Car {
         }
     }
 
-    /// On top of a state that was taken over: the changes of late that it lacks, whoever made them.
+    /// On top of a state that was taken over: the changes of late that it lacks, whoever made them that may. What
+    /// nobody signed, and a server brought, cannot be given to whom the state is from: his word counts.
     pub(in crate::core::car) fn replay_log(&mut self, now: MonoTime) {
         let lacking: Vec<_> = self
             .mesh
             .log
             .iter()
             .filter(|logged| logged.refused().is_none() && !self.state.versions.knows(&logged.change.id))
+            .filter(|logged| logged.change.signature.is_some() && self.right_of(&logged.change).is_ok())
             .map(|logged| logged.change.clone())
             .collect();
         for change in lacking {
@@ -219,13 +258,28 @@ impl Car {
         edits.into_iter().map(|change| change.id).collect()
     }
 
+    /// A state was taken over: of the controls that counted by a time line that was left it knows some, as others have
+    /// kept that time. The others are void, and their author is told.
+    pub(in crate::core::car) fn tell_left(&mut self) {
+        let versions = &self.state.versions;
+        let gone: Vec<ChangeId> = self.mesh.sync.left.iter().filter(|id| !versions.knows(id)).cloned().collect();
+        for id in gone {
+            self.mesh.sync.left.remove(&id);
+            self.supersede(&id, ANOTHER_CLOCK);
+        }
+    }
+
     /// The convoy's time is another than the one kept here: what was played by that one means nothing any more, and
     /// what else was done is done `now`, by the convoy's time.
     pub(super) fn leave_own_time(&mut self, now: ConvoyTime) {
         let own = self.own.stored_changes();
         for change in own.iter().filter(|change| !change.action.is_edit()) {
-            self.settle(&change.id, Verdict::Superseded { reason: "it was played by another convoy's clock".into() });
+            self.settle(&change.id, Verdict::Superseded { reason: ANOTHER_CLOCK.into() });
         }
+        let is_left = |change: &Change| change.id.device == *self.me.device() && !change.action.is_edit();
+        let left = self.mesh.log.iter().filter(|logged| logged.refused().is_none() && is_left(&logged.change));
+        let left: Vec<ChangeId> = left.map(|logged| logged.change.id.clone()).collect();
+        self.mesh.sync.left.extend(left);
         self.mesh.log.retain(|logged| logged.change.action.is_edit());
         self.state.timeline = Timeline::default();
         self.state.entrust(None, None);

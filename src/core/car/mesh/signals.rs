@@ -4,6 +4,7 @@ use super::PEERS_MAX;
 use super::peer::{Link, Live};
 use crate::core::car::Car;
 use crate::core::clock::MonoTime;
+use crate::core::conduct::Matter;
 use crate::core::id::DeviceId;
 use crate::core::io::{Dialect, Output, ServerCommand};
 use crate::core::mesh::{HOPS_MAX, LanCommand, MeshCommand, PeerMessage, Signal, SignalKind, SignedSignal};
@@ -42,8 +43,8 @@ impl Car {
         self.mesh.relayed.note(&signed);
         let is_listed = self.members.iter().any(|member| member.online && member.device == signed.to.as_str());
         let by_server = self.is_joined_to_server() && is_listed;
-        let by_lan = self.mesh.found.contains(&signed.to);
-        if by_server || (self.is_joined_to_server() && !by_lan) {
+        let by_lan = self.mesh.is_near(&signed.to);
+        if self.is_joined_to_server() && (is_listed || !by_lan) {
             self.outputs.push_back(Output::Server(ServerCommand::Signal(Box::new(signed.clone()))));
         }
         if by_lan {
@@ -69,7 +70,18 @@ impl Car {
         if !ours || signed.signal.body.len() > BODY_BYTES_MAX || signed.from == *self.me.device() {
             return;
         }
-        if check_signal(&signed).is_err() || !self.mesh.relayed.note(&signed) {
+        if self.conduct.is_muted(&signed.from, now) {
+            return;
+        }
+        if check_signal(&signed).is_err() {
+            // Whoever passes it on has not looked, as everyone of good faith does.
+            let _ = from.is_none_or(|from| self.conduct.count(from, Matter::Forgeries, 1, now));
+            return;
+        }
+        if !self.mesh.relayed.note(&signed) || !self.conduct.count(&signed.from, Matter::Signals, 1, now) {
+            return;
+        }
+        if self.is_put_out(&signed.from) {
             return;
         }
         if signed.to == *self.me.device() {

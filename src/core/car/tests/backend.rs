@@ -10,7 +10,7 @@ pub(super) fn connected() -> Bench {
     let mut bench = Bench::new(in_convoy());
     let unix_us = bench.now.0 + WALL_US;
     bench.give(Input::WallClock { unix_us, synchronized: true });
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     bench
 }
 
@@ -160,7 +160,7 @@ fn an_addition_that_another_client_overwrote_is_merged_and_written_again() {
 fn without_ntp_the_bound_says_so() {
     let mut bench = Bench::new(in_convoy());
     bench.give(Input::WallClock { unix_us: 5 * SECOND, synchronized: false });
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     session(&mut bench, &[track("a", 100)], true, 30 * SECOND);
     bench.wait(SECOND);
     assert!(bench.status().clock.bound_us.unwrap() >= SECOND);
@@ -289,7 +289,7 @@ fn a_sync_for_another_track_of_the_list_changes_to_it() {
 fn a_wall_clock_that_is_set_does_not_move_the_music() {
     let mut bench = Bench::new(in_convoy());
     bench.give(Input::WallClock { unix_us: 5 * SECOND, synchronized: false });
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     session(&mut bench, &[track("a", 100)], true, 30 * SECOND);
     for (unix_us, synchronized) in [(WALL_US / 2, false), (WALL_US, true), (WALL_US + 40 * SECOND, true)] {
         bench.give(Input::WallClock { unix_us, synchronized });

@@ -10,7 +10,7 @@ fn rejoin(bench: &mut Bench, playlist: &[Track], current: Option<Track>, control
     bench.server(ServerEvent::Down { reason: "tunnel".into() });
     bench.wait(3 * SECOND);
     bench.seen.clear();
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     let playing = current.is_some();
     let dated = dated(bench, 0);
     let controller = controller.map(str::to_owned);
@@ -31,6 +31,21 @@ fn a_dj_who_was_away_leads_on_where_he_is() {
     assert!(bench.status().is_controller);
     bench.wait(90 * SECOND);
     assert_eq!((bench.status().now_playing.index, changes_of_track(&bench)), (Some(1), 1));
+}
+
+#[test]
+fn a_dj_who_led_others_over_links_meanwhile_is_heeded_when_the_backend_is_back() {
+    let mut bench = leading();
+    bench.server(ServerEvent::Down { reason: "tunnel".into() });
+    // As after leading a component of the mesh.
+    bench.car.state.term = crate::core::election::Term(3);
+    let sought = bench.command(Command::Seek { position_us: 40 * SECOND });
+    assert_eq!(bench.reach(sought), Some(Reach::Local));
+    rejoin(&mut bench, &[track("a", 100), track("b", 100)], Some(track("a", 100)), Some("our-socket"));
+    let back = bench.command(Command::Seek { position_us: 20 * SECOND });
+    bench.wait(SECOND);
+    assert!(bench.reach(back).is_some(), "{:?}", bench.reply(back));
+    assert!((position_us(&bench) - 21 * SECOND).abs() < 300_000, "{}", position_us(&bench));
 }
 
 #[test]
@@ -96,7 +111,7 @@ fn what_was_done_alone_goes_out_when_the_backend_returns() {
     session(&mut bench, &[track("a", 100)], false, 0);
     bench.server(ServerEvent::Down { reason: "tunnel".into() });
     bench.add(&[track("ours", 100)]);
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     session(&mut bench, &[track("a", 100), track("theirs", 100)], false, 0);
     assert_eq!(bench.queue(), ["a", "ours", "theirs"], "the place that was meant is kept");
     let last = said(&bench)
@@ -153,7 +168,7 @@ fn a_backend_without_a_greeting_is_not_overwritten_with_a_list_that_nobody_edite
     session(&mut bench, &[track("a", 100)], true, 0);
     bench.server(ServerEvent::Down { reason: "tunnel".into() });
     bench.seen.clear();
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     alive(&mut bench);
     bench.wait(6 * SECOND);
     assert!(is_online(&bench) && lists(&bench).is_empty());
@@ -166,7 +181,7 @@ fn what_an_older_backend_says_instead_of_a_greeting_counts() {
     let mut bench = connected();
     bench.server(ServerEvent::Down { reason: "tunnel".into() });
     bench.add(&[track("ours", 100)]);
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     alive(&mut bench);
     say(&mut bench, BackendEvent::Playlist { tracks: vec![track("a", 100)] });
     say(&mut bench, BackendEvent::Controller { socket_id: Some("another".into()), user_id: None });

@@ -9,14 +9,14 @@ use crate::core::timeline::Anchor;
 fn with_mesh() -> Bench {
     let mesh = MeshSettings { enabled: true, ..MeshSettings::default() };
     let mut bench = Bench::new(Start { mesh, ..in_convoy() });
-    bench.server(ServerEvent::Up { dialect: Dialect::Backend });
+    bench.server(ServerEvent::Up { dialect: Dialect::Backend, challenge: None });
     session(&mut bench, &[track("a", 100)], true, 0);
     bench
 }
 
 fn ben() -> Member {
     let device = key(9).device().to_string();
-    Member { device, user: "ben".into(), name: "Ben's car".into(), online: true, kind: MemberKind::Car }
+    Member { device, user: "ben".into(), name: "Ben's car".into(), online: true, kind: MemberKind::Car, tier: None }
 }
 
 fn asked(bench: &Bench) -> Vec<bool> {

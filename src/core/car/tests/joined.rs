@@ -92,13 +92,13 @@ fn what_the_server_overrules_is_undone_by_its_whole_state() {
 fn a_car_is_silent_until_it_knows_the_convoys_time_and_commands_wait_for_it() {
     let mut bench = Bench::new(in_convoy());
     assert_eq!(bench.clock, None);
-    bench.server(ServerEvent::Up { dialect: Dialect::Jamz });
+    bench.server(ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
     bench.server(ServerEvent::Joined { snapshot: Box::default(), members: Vec::new() });
     bench.add(&[track("a", 10)]);
     assert!(bench.changes_sent().is_empty() && bench.clock.is_none());
     for _ in 0..PROBES_ENOUGH {
         bench.probe(50 * SECOND);
-        bench.wait(PROBE_FAST_US);
+        bench.wait(40_000);
     }
     let error = bench.clock.unwrap().convoy(bench.now) - ConvoyTime(bench.now.0 + 50 * SECOND);
     assert!(error.abs() < 1_000, "{error} us");

@@ -4,19 +4,29 @@ mod alone;
 mod backend;
 mod backend_again;
 mod backend_cars;
+mod clock;
+mod edits;
 mod gone;
+mod guests;
+mod invite;
 mod joined;
 mod links;
+mod muted;
 mod nonsense;
+mod papers;
 mod rights;
+mod sound;
 mod taken_in;
+mod wall;
 
 use super::*;
-use crate::core::changes::{Action, Verdict};
-use crate::core::id::{EntryId, TrackId};
+use crate::core::changes::{Action, Change, Verdict};
+use crate::core::id::{DeviceId, EntryId, TrackId, UserId};
 use crate::core::io::{Plan, RequestId, ServerCommand, ServerEvent, Source, TrackEvent};
+use crate::core::mesh::MeshSettings;
 use crate::core::playlist::Track;
 use crate::core::request::{Addition, Command, Done, Reach, Refusal};
+use crate::core::signature::DeviceKey;
 
 const SECOND: i64 = 1_000_000;
 
@@ -53,6 +63,7 @@ pub(super) fn start() -> Start {
         },
         convoy: None,
         has_server: false,
+        satellite: false,
         mesh: MeshSettings::default(),
         saved: None,
         tail: Vec::new(),
@@ -159,7 +170,7 @@ impl Bench {
     pub(super) fn changes_sent(&self) -> Vec<&Change> {
         let mut changes = Vec::new();
         for command in self.sent() {
-            if let ServerCommand::Change(change) = command {
+            if let ServerCommand::Change(change) | ServerCommand::PassOn { change, .. } = command {
                 changes.push(&**change);
             }
         }
@@ -168,11 +179,11 @@ impl Bench {
 
     /// Joins a convoy on a server whose clock runs `ahead_us` ahead of ours.
     pub(super) fn join(&mut self, snapshot: Snapshot, ahead_us: i64) {
-        self.server(ServerEvent::Up { dialect: Dialect::Jamz });
+        self.server(ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
         self.server(ServerEvent::Joined { snapshot: Box::new(snapshot), members: Vec::new() });
-        for _ in 0..PROBES_FAST {
+        for _ in 0..12 {
             self.probe(ahead_us);
-            self.wait(PROBE_FAST_US);
+            self.wait(40_000);
         }
     }
 

@@ -125,7 +125,10 @@ fn a_car_whose_disk_holds_nonsense_heals() {
         clock: Some(ClockMap { mono0: MonoTime(0), convoy0: ConvoyTime(i64::MAX), rate: f64::MAX }),
         at: ConvoyTime(i64::MIN),
         sequence: 4,
+        tickets: crate::core::ticket::Tickets::default(),
+        passed_unix_us: 0,
         known_as: None,
+        delays_us: std::collections::BTreeMap::default(),
         volume: 0.5,
     };
     let late = Change {
@@ -154,9 +157,12 @@ fn the_term_of_someone_who_is_not_obeyed_is_not_taken_over() {
 }
 
 #[test]
-fn the_highest_term_ends_neither_the_mesh_nor_what_is_done_in_it() {
-    let mut bench = following(Term::MAX);
-    assert_eq!(bench.car.state().term, Term::MAX);
+fn a_term_that_cannot_be_is_not_followed_and_ends_neither_the_mesh_nor_what_is_done_in_it() {
+    let mut bench = Bench::new(Start { has_server: false, ..meshed() });
+    link_up(&mut bench);
+    beats(&mut bench, Term::MAX, true, None);
+    assert_eq!((bench.car.obeys(), bench.car.state().term), (Choice::Lead, Term(0)));
+    assert!(bench.car.mutes(&other(), bench.now));
     assert_is_heard(&mut bench);
     assert_eq!(Term::MAX.next(), Term::MAX);
 }
@@ -175,7 +181,7 @@ fn a_change_out_of_bounds_is_refused_in_words() {
     };
     key(OTHER).sign_change(&mut late, &convoy());
     bench.seen.clear();
-    say(&mut bench, PeerMessage::Change { change: Box::new(late), track: None, hops: 0 });
+    say(&mut bench, PeerMessage::Change { change: Box::new(late), track: None, ticket: None, hops: 0 });
     let is_refused = |message: &PeerMessage| {
         let PeerMessage::Verdict { verdict: Verdict::Refused { reason }, .. } = message else { return false };
         reason.contains("dated")
@@ -192,7 +198,14 @@ fn a_change_out_of_bounds_is_refused_in_words() {
 fn a_slow_server_takes_no_control_from_a_dj_who_is_with_it() {
     let mut bench = Bench::new(meshed());
     bench.join(led_by("dj"), 0);
-    let dj = Member { device: "dj".into(), user: "dj".into(), name: "dj".into(), online: true, kind: MemberKind::Car };
+    let dj = Member {
+        device: "dj".into(),
+        user: "dj".into(),
+        name: "dj".into(),
+        online: true,
+        kind: MemberKind::Car,
+        tier: None,
+    };
     bench.server(ServerEvent::Members(vec![dj]));
     link_up(&mut bench);
     for (round_trip_us, takes) in [(Some(900_000), false), (None, true)] {

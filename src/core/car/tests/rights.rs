@@ -101,7 +101,7 @@ fn control_that_was_taken_in_a_tunnel_does_not_undo_what_the_convoy_heard_since(
     let now = ConvoyTime(bench.now.0);
     let seek = Action::Seek { anchor: anchor(500 * SECOND, now) };
     assert_eq!(theirs.apply(&by("other", 4, now, seek)), Verdict::Applied);
-    bench.server(ServerEvent::Up { dialect: Dialect::Jamz });
+    bench.server(ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
     bench.join(theirs, 0);
     bench.wait(SECOND);
     assert_eq!(bench.status().controller.as_deref(), Some("other"));

@@ -45,7 +45,7 @@ fn whoever_waits_to_be_taken_in_is_told_when_the_convoy_is_left() {
 #[test]
 fn a_car_that_is_refused_asks_again_ever_more_seldom_and_at_once_when_told_to() {
     let mut bench = Bench::new(in_convoy());
-    bench.server(ServerEvent::Up { dialect: Dialect::Jamz });
+    bench.server(ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
     for wait in [REJOIN_US, 2 * REJOIN_US, 4 * REJOIN_US, 8 * REJOIN_US, 16 * REJOIN_US, 16 * REJOIN_US] {
         let before = joins(&bench);
         bench.server(ServerEvent::Rejected { reason: "the convoy is full".into() });
@@ -123,6 +123,23 @@ fn a_wait_for_the_disk_behind_many_others_makes_no_longer_lead() {
     bench.give(Input::Stored(crate::core::changes::ChangeId { sequence: slow.sequence - 1, ..slow }));
     let longer_us = bench.status().lead_us - before;
     assert!(longer_us <= 2 * own::STORE_US_MAX / 8 + 10_000, "{longer_us} us longer after one stall");
+}
+
+#[test]
+fn a_disk_that_stalls_for_ten_seconds_is_waited_for_and_one_that_stands_still_is_named() {
+    for (stall_us, reach) in [(10 * SECOND, Some(Reach::Local)), (21 * SECOND, None)] {
+        let mut bench = Bench::new(in_convoy());
+        bench.join(Snapshot::default(), 0);
+        bench.disk = false;
+        let added = bench.add(&[track("a", 10)]);
+        bench.wait(stall_us);
+        let stored = bench.seen.iter().find_map(|output| match output {
+            Output::Store(change) => Some(change.id.clone()),
+            _ => None,
+        });
+        bench.give(Input::Stored(stored.unwrap()));
+        assert_eq!(bench.reach(added), reach, "{:?}", bench.reply(added));
+    }
 }
 
 #[test]
