@@ -141,6 +141,7 @@ async fn lists_arrive_with_all_their_fields() {
     assert!(client.outputs().await.unwrap()[0].active);
     let history = client.history(2).await.unwrap();
     assert_eq!((history.len(), history[0].state.as_str()), (2, "superseded"));
+    assert_eq!(client.pending(2).await.unwrap()[1].state, "pending");
     assert_eq!(client.config().await.unwrap()["audio"]["output"], "virtual");
 }
 

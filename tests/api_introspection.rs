@@ -10,6 +10,7 @@ mod fake_car;
 
 use bus::Bus;
 use fake_car::FakeCar;
+use jamz::core::status::Muted;
 use std::process::Command;
 
 const DOCUMENTED: &str = "config/com.trafficjamz.HeadUnit1.xml";
@@ -87,7 +88,7 @@ async fn a_property_that_is_not_signalled_says_so() {
 #[tokio::test]
 async fn busctl_and_gdbus_read_the_objects() {
     let bus = Bus::start();
-    let _car = FakeCar::start(&bus.address()).await;
+    let car = FakeCar::start(&bus.address()).await;
     let run = async |program: &str, arguments: &[&str]| -> String {
         let (program, arguments) = (program.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
         let output = tokio::task::spawn_blocking(move || {
@@ -107,6 +108,12 @@ async fn busctl_and_gdbus_read_the_objects() {
     let peers =
         run("busctl", &[&address, "get-property", name, path, "com.trafficjamz.HeadUnit1.Convoy", "WebRTC"]).await;
     assert_eq!(peers.trim(), "a{ss} 1 \"car-2\" \"connecting\"");
+    let who = async || run("busctl", &[&address, "call", name, path, "com.trafficjamz.HeadUnit1.Convoy", "Who"]).await;
+    assert!(!who().await.contains("muted"));
+    let muted = Muted { reason: "too many heartbeats".into(), until_us: 1_234_567 };
+    car.change(|inside| inside.status.muted = [("car-2".into(), muted)].into());
+    let told = who().await;
+    assert!(told.contains("\"muted\" s \"too many heartbeats\"") && told.contains("x 1234567"), "{told}");
     let called = run("busctl", &[&address, "call", name, path, "com.trafficjamz.HeadUnit1.Player", "Pause"]).await;
     assert_eq!(called.trim(), "sas \"convoy\" 1 \"car-1:1\"");
     let at = bus.address();

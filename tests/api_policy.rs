@@ -90,15 +90,18 @@ impl Callers {
 const READING: &[&[&str]] = &[
     &["status"],
     &["queue", "list"],
+    &["queue", "pending"],
     &["library", "search", "ode"],
     &["library", "problems"],
     &["outputs"],
+    &["outputs", "delay"],
     &["who"],
     &["history"],
     &["config"],
     &["volume"],
 ];
 const CHANGING: &[&[&str]] = &[
+    &["outputs", "delay", "-12.5"],
     &["play"],
     &["pause"],
     &["toggle"],
@@ -116,6 +119,7 @@ const CHANGING: &[&[&str]] = &[
     &["leave"],
     &["take"],
     &["release"],
+    &["invite"],
 ];
 
 #[tokio::test]

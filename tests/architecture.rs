@@ -301,7 +301,7 @@ fn the_table_is_read_as_it_is_meant() {
     let may = |layer: &str| table[layer].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(may("core"), [""; 0]);
     assert_eq!(may("tier"), ["core", "wire"]);
-    assert_eq!(may("server"), ["core", "host", "store", "wire"]);
+    assert_eq!(may("server"), ["core", "host", "page", "store", "wire"]);
     assert!(may("daemon").contains(&"audio") && !may("daemon").contains(&"sim") && !may("daemon").contains(&"server"));
 }
 

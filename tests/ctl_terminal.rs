@@ -15,8 +15,12 @@ use unicode_width::UnicodeWidthStr;
 
 /// Runs a shell line on a terminal of 40 columns, with `$CTL` for jamzctl; what appeared there.
 async fn on_terminal(bus: &Bus, line: &str, environment: &[(&str, &str)]) -> String {
+    on_wide_terminal(40, bus, line, environment).await
+}
+
+async fn on_wide_terminal(columns: u32, bus: &Bus, line: &str, environment: &[(&str, &str)]) -> String {
     let mut command = tokio::process::Command::new("script");
-    command.args(["-qec", &format!("stty cols 40 rows 30; {line}"), "/dev/null"]);
+    command.args(["-qec", &format!("stty cols {columns} rows 30; {line}"), "/dev/null"]);
     command.env("CTL", format!("{} --bus {}", env!("CARGO_BIN_EXE_jamzctl"), bus.address()));
     command.env("TERM", "xterm").env_remove("NO_COLOR").envs(environment.iter().copied());
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
@@ -75,4 +79,36 @@ async fn watch_gives_the_screen_back() {
     assert!(shown.starts_with("\u{1b}[?1049h\u{1b}[?25l"), "{shown:?}");
     assert!(shown.ends_with("\u{1b}[?25h\u{1b}[?1049l"), "{shown:?}");
     assert!(shown.contains("━━━") && shown.contains("1:30 / 3:00, paused"), "{shown:?}");
+}
+
+/// What a camera reads in front of a terminal: half blocks are drawn dark on light, or else light on dark.
+fn read_code(shown: &str, draws_dark: bool) -> Option<String> {
+    let is_row = |line: &&str| line.chars().all(|c| " █▀▄".contains(c)) && line.width() > 20;
+    let rows: Vec<Vec<char>> = shown.lines().filter(is_row).map(|line| line.chars().collect()).collect();
+    let (width, height) = (rows.first()?.len(), 2 * rows.len());
+    // A camera sees a module as some pixels.
+    let scale = 4;
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width * scale, height * scale, |x, y| {
+        let (x, y) = (x / scale, y / scale);
+        let block = rows.get(y / 2).and_then(|row| row.get(x)).copied().unwrap_or(' ');
+        let drawn = if y % 2 == 0 { "█▀" } else { "█▄" }.contains(block);
+        if drawn == draws_dark { 0 } else { 255 }
+    });
+    let (_, text) = image.detect_grids().first()?.decode().ok()?;
+    Some(text)
+}
+
+#[tokio::test]
+async fn a_camera_reads_the_link_of_an_invitation_from_the_terminal() {
+    let bus = Bus::start();
+    let _car = FakeCar::start(&bus.address()).await;
+    for (environment, draws_dark) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
+        let shown = on_wide_terminal(80, &bus, "$CTL invite", environment).await;
+        assert_eq!(shown.contains("\u{1b}[38;5;16;48;5;231m"), draws_dark, "colours that no theme turns around");
+        let plain = without_colours(&shown);
+        let link = plain.lines().find(|line| line.starts_with("https://")).unwrap();
+        assert_eq!(read_code(&plain, draws_dark).as_deref(), Some(link));
+    }
+    let narrow = on_terminal(&bus, "$CTL invite", &[]).await;
+    assert!(narrow.contains("too narrow for the code") && narrow.contains("https://"), "{narrow}");
 }

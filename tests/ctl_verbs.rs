@@ -14,9 +14,13 @@ mod fake_car;
 use bus::Bus;
 use ctl::run;
 use fake_car::FakeCar;
+use jamz::core::clock::Monotonic;
 use jamz::core::id::{ConvoyId, TrackId};
 use jamz::core::io::Notice;
 use jamz::core::request::{Addition, Command, LibraryProblem, Reach, Refusal};
+use jamz::core::status::Muted;
+use jamz::core::ticket::Role;
+use jamz::host::MonotonicClock;
 use serde_json::json;
 use std::process::Stdio;
 use std::time::Duration;
@@ -88,6 +92,21 @@ async fn every_command_does_what_it_says() {
         Command::Leave,
     ];
     assert_eq!(got, wanted);
+}
+
+#[tokio::test]
+async fn invite_gives_a_link_and_says_what_it_is_good_for() {
+    let (_bus, car, at) = car().await;
+    let shown = run(&at, &["invite"]).await;
+    assert!(shown.out.starts_with("https://convoy.example.org/#t=eyJ"), "a pipe gets no code: {shown:?}");
+    assert!(shown.out.contains("until 2027-01-15 08:00:00 UTC") && shown.out.contains("take control"), "{shown:?}");
+    let listener = run(&at, &["--json", "invite", "--listener"]).await.json();
+    assert_eq!((&listener["role"], &listener["expires_unix_s"]), (&json!("listener"), &json!(1_800_000_000)));
+    assert!(listener["link"].as_str().unwrap().starts_with("https://convoy.example.org/#t="));
+    assert_eq!(car.commands(), [Command::Invite { role: None }, Command::Invite { role: Some(Role::Listener) }]);
+    car.change(|inside| inside.refusal = Some(Refusal::Denied("the server gives no link: a guest".into())));
+    let refused = run(&at, &["invite"]).await;
+    assert!(refused.code == 77 && refused.err.contains("the server gives no link"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -185,9 +204,30 @@ async fn json_has_the_documented_shape() {
     assert_eq!(ask(&["library", "problems"]).await, json!({"problems": [{"path": "/m/x", "problem": "empty"}]}));
     assert_eq!(ask(&["library", "scan"]).await, json!({"started": true}));
     assert_eq!(ask(&["outputs"]).await["outputs"][0]["active"], true);
+    assert_eq!(ask(&["outputs", "delay", "-12.5"]).await, json!({"output": "virtual", "delay_us": -12_500}));
+    assert_eq!(ask(&["outputs", "delay"]).await["delay_us"], -12_500);
     assert_eq!(ask(&["who"]).await["members"][1]["name"], "道路");
     assert_eq!(ask(&["history", "--limit", "1"]).await["history"].as_array().unwrap().len(), 1);
+    assert_eq!(ask(&["queue", "pending", "--limit", "2"]).await["pending"][1]["state"], "pending");
     assert_eq!(ask(&["config"]).await, json!({"config": {"name": "Bus 🚌", "audio": {"output": "virtual"}}}));
+}
+
+#[tokio::test]
+async fn who_says_whom_this_car_does_not_hear_and_why_and_for_how_long() {
+    let (_bus, car, at) = car().await;
+    assert!(!run(&at, &["who"]).await.out.contains("muted"));
+    car.change(|inside| {
+        let until_us = MonotonicClock.now().0 + 29_500_000;
+        let muted = Muted { reason: "too many heartbeats".into(), until_us };
+        inside.status.muted = [("car-2".into(), muted)].into();
+    });
+    let ran = run(&at, &["who"]).await;
+    let row = ran.out.lines().find(|line| line.contains("道路")).unwrap();
+    assert!(row.contains("muted") && !row.contains("online"), "{row}");
+    assert!(ran.out.ends_with("道路 is not heard here for 30 s: too many heartbeats\n"), "{}", ran.out);
+    let listed = run(&at, &["--json", "who"]).await.json();
+    assert_eq!(listed["members"][1]["muted"]["reason"], "too many heartbeats");
+    assert!(listed["members"][1]["muted"]["until_us"].is_i64() && listed["members"][0].get("muted").is_none());
 }
 
 #[tokio::test]
@@ -306,4 +346,41 @@ async fn config_check_is_left_to_the_daemon() {
     std::fs::set_permissions(&daemon, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let ran: ctl::Ran = check().unwrap().into();
     assert_eq!((ran.code, ran.out.as_str()), (78, "--check-config /etc/x.toml\n"));
+}
+
+#[tokio::test]
+async fn a_convoy_is_founded_with_a_code_that_another_car_joins_by() {
+    let (_bus, car, at) = car().await;
+    let found = run(&at, &["found", "Alps"]).await;
+    assert_eq!((found.code, found.err.as_str()), (0, ""));
+    assert!(found.out.contains("jamzctl join amber castle river twist") && found.out.contains("10 min"), "{found:?}");
+    let json = run(&at, &["--json", "found"]).await.json();
+    let code = "amber-castle-river-twist";
+    assert_eq!(json, json!({"convoy": "alps-0123456789", "name": "convoy", "code": code, "valid_s": 600}));
+    for arguments in [&["join", code][..], &["join", "AMBER", "cast", "River", "twist"], &["join", "--code", code]] {
+        let joined = run(&at, arguments).await;
+        assert_eq!((joined.code, joined.out.as_str(), joined.err.as_str()), (0, "", ""), "{arguments:?}");
+    }
+    let convoy = ConvoyId::new("alps-0123456789").unwrap();
+    assert_eq!(car.commands(), vec![Command::Join { convoy }; 3]);
+}
+
+#[tokio::test]
+async fn a_wrong_code_is_denied_and_a_misheard_one_is_corrected_before_it_is_tried() {
+    let (_bus, car, at) = car().await;
+    let wrong = run(&at, &["join", "amber castle river twice"]).await;
+    assert_eq!((wrong.code, wrong.out.as_str()), (77, ""));
+    assert!(wrong.err.contains("the code is wrong"), "{wrong:?}");
+    let misheard = run(&at, &["join", "amber", "kastle", "river", "twist"]).await;
+    assert_eq!(misheard.code, 2);
+    assert!(misheard.err.contains("`kastle`") && misheard.err.contains("`castle`"), "{misheard:?}");
+    let unclear = run(&at, &["join", "amber-kastle-ryver-twist"]).await;
+    assert_eq!(unclear.code, 2);
+    assert!(unclear.err.contains("--code") && unclear.err.contains("--id"), "{unclear:?}");
+    let long = run(&at, &["found", &"n".repeat(65)]).await;
+    assert_eq!(long.code, 2);
+    assert_eq!(car.commands(), []);
+    run(&at, &["join", "--id", "amber-castle-river-twist"]).await;
+    let convoy = ConvoyId::new("amber-castle-river-twist").unwrap();
+    assert_eq!(car.commands(), [Command::Join { convoy }]);
 }

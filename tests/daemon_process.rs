@@ -29,6 +29,9 @@ mod systemd;
 mod bus;
 #[path = "support/daemon.rs"]
 mod daemon;
+#[allow(dead_code, reason = "each test uses its part of the support")]
+#[path = "support/faulty_disk.rs"]
+mod faulty_disk;
 #[allow(dead_code, unreachable_pub, reason = "each test uses its part of the support")]
 #[path = "support/jamz_server.rs"]
 mod jamz_server;

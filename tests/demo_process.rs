@@ -1,6 +1,7 @@
 //! The demo's programs end with the demo, however it ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+#[allow(dead_code, reason = "a test uses its part of it")]
 #[path = "../examples/demo/process.rs"]
 #[expect(unreachable_pub, reason = "it is the demo's")]
 mod process;

@@ -11,6 +11,8 @@
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/bus.rs"]
 mod bus;
+#[path = "support/heard.rs"]
+mod heard;
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/http.rs"]
 mod http;
@@ -23,12 +25,14 @@ mod jamzd_car;
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/tier_node.rs"]
 mod node;
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/tunes.rs"]
 mod tunes;
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/web_client.rs"]
 mod web_client;
 
+use heard::jumps;
 use http::Site;
 use jamz::core::request::Addition;
 use jamz::core::status::{ActiveSync, PeerState, SocketState, Status};
@@ -38,8 +42,9 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use web_client::Web;
 
-/// How far a car may be from the web client.
-const TOGETHER_S: f64 = 0.15;
+/// How far a car may be from the web client, which plays from when it hears of it: with a whole convoy on one machine,
+/// late.
+const TOGETHER_S: f64 = 0.75;
 /// How far cars may be from each other, as they say themselves.
 const CARS_US: i64 = 20_000;
 
@@ -169,7 +174,7 @@ async fn do_not_part_the_cars(meshes: bool) {
     until_in_step("after the restart of the server", &mut van, &mut truck).await;
     for (car, before) in [&mut van, &mut truck].into_iter().zip(&before) {
         let after = car.status().await;
-        assert_eq!((after.audio.realigns, after.audio.underruns), (before.audio.realigns, before.audio.underruns));
+        assert_eq!(jumps(&before.audio, &after.audio), 0);
     }
     van.client().await.next().await.unwrap();
     let entry = van.until("the next track", |status| status.now_playing.index == Some(1)).await.now_playing.entry;

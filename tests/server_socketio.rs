@@ -14,6 +14,8 @@
 mod cars;
 #[path = "server/cluster.rs"]
 mod cluster;
+#[path = "server/invitations.rs"]
+mod invitations;
 #[path = "server/limits.rs"]
 mod limits;
 #[path = "server/passed_on.rs"]
@@ -22,6 +24,14 @@ mod passed_on;
 mod phones;
 #[path = "server/restart.rs"]
 mod restart;
+#[path = "server/revoked.rs"]
+mod revoked;
+#[path = "server/spoiled.rs"]
+mod spoiled;
+#[path = "server/taken_over.rs"]
+mod taken_over;
+#[path = "server/tickets.rs"]
+mod tickets;
 #[path = "server/tokens.rs"]
 mod tokens;
 

@@ -3,9 +3,15 @@
 
 #[path = "sim_rules/authority.rs"]
 mod authority;
+#[path = "sim_rules/honest.rs"]
+mod honest;
 #[path = "sim_rules/kept.rs"]
 mod kept;
+#[path = "sim_rules/listeners.rs"]
+mod listeners;
 #[path = "support/road.rs"]
 mod road;
+#[path = "sim_rules/satellite.rs"]
+mod satellite;
 #[path = "sim_rules/slow_server.rs"]
 mod slow_server;

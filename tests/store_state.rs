@@ -13,9 +13,9 @@ mod changes;
 mod journal_files;
 
 use changes::{add, id, saved};
-use jamz::core::changes::Verdict;
+use jamz::core::changes::{Change, Verdict};
 use jamz::core::clock::{ConvoyTime, MonoTime, Monotonic};
-use jamz::core::id::DeviceId;
+use jamz::core::id::{DeviceId, UserId};
 use jamz::core::io::{Input, Saved};
 use jamz::core::playlist::Playlist;
 use jamz::store::{Hooks, Loaded, Store, Write};
@@ -51,7 +51,7 @@ fn open(dir: &Path) -> (Store, Loaded, Receiver<Input>) {
 
 /// Waits until all that was sent is written.
 fn flush(store: &Store) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(store.history(1)).unwrap();
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(store.history(1, false)).unwrap();
 }
 
 fn remember(store: &Store, saved: &Saved) {
@@ -162,4 +162,50 @@ fn a_journal_of_the_first_version_is_taken_over() {
     let version: i64 =
         rusqlite::Connection::open(&file).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 3);
+}
+
+/// As the journal keeps it: half of them this car's, each with a signature, a user and a title of some length.
+fn signed(day: u64, n: u64) -> Change {
+    let mut change =
+        add(if n.is_multiple_of(2) { "car" } else { "van" }, day * DAY + n, "A title of an ordinary length, live");
+    change.user = UserId::new("a-user-of-twenty-letters").ok();
+    change.signature = Some("s".repeat(88));
+    change
+}
+
+const DAYS: u64 = 365;
+/// What a few people do on a day's drive.
+const DAY: u64 = 100;
+
+#[test]
+fn a_year_of_drives_fits_into_tens_of_megabytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, ..) = open(dir.path());
+    let send = |mut write: Write| {
+        while let Err(refused) = store.send(write) {
+            write = refused;
+            std::thread::yield_now();
+        }
+    };
+    let state = long();
+    for day in 0..DAYS {
+        for n in 1..=DAY {
+            let change = signed(day, n);
+            if n.is_multiple_of(2) {
+                let id = change.id.clone();
+                send(Write::Own(Box::new(change)));
+                send(Write::Settle { change: id, verdict: Verdict::Applied });
+            } else {
+                send(Write::Record { change: Box::new(change), verdict: Verdict::Applied });
+            }
+        }
+        send(Write::Remember(Box::new(state.clone()), Some("boot".into())));
+    }
+    drop(store);
+    let files = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
+    let megabytes = files.sum::<u64>() as f64 / 1e6;
+    let (_store, loaded, _) = open(dir.path());
+    eprintln!("{} changes and {ENTRIES} entries in {megabytes:.1} MB", DAYS * DAY);
+    assert_eq!((loaded.sequence, loaded.pending.len()), (DAYS * DAY, 0));
+    assert!(megabytes < 50.0, "{megabytes:.1} MB");
 }

@@ -9,6 +9,7 @@ mod car;
 mod dialects;
 #[path = "tier_server/life.rs"]
 mod life;
+#[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/tier_node.rs"]
 mod node;
 #[path = "tier_server/nonsense.rs"]

@@ -11,15 +11,17 @@ use jamz::core::election::Term;
 use jamz::core::mesh::{Attempt, PeerMessage};
 use jamz::core::playlist::Track;
 use jamz::core::signature::check_change;
+use jamz::core::ticket::REVOKED_MAX;
 use jamz::core::timeline::Anchor;
 use jamz::wire::mesh::{EncodeError, FRAME_BYTES_MAX, FrameError, decode, decode_beat, encode};
 use messages::{beat, changes, convoy, every_kind, key, state};
 use serde_json::{Value, json};
 
 fn sent(change: &Change) -> Change {
-    let text = encode(&PeerMessage::Change { change: Box::new(change.clone()), track: None, hops: 1 }).unwrap();
+    let text =
+        encode(&PeerMessage::Change { change: Box::new(change.clone()), track: None, ticket: None, hops: 1 }).unwrap();
     match decode(text.as_bytes()).unwrap() {
-        PeerMessage::Change { change, track: None, hops: 1 } => *change,
+        PeerMessage::Change { change, track: None, ticket: None, hops: 1 } => *change,
         other => panic!("{other:?}"),
     }
 }
@@ -72,7 +74,8 @@ fn a_float_of_any_bits_keeps_its_signature() {
 #[test]
 fn a_control_has_the_form_of_the_users_document() {
     let change = changes().remove(0);
-    let text = encode(&PeerMessage::Change { change: Box::new(change.clone()), track: None, hops: 0 }).unwrap();
+    let text =
+        encode(&PeerMessage::Change { change: Box::new(change.clone()), track: None, ticket: None, hops: 0 }).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     let fields: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(fields, ["type", "action", "data", "sequence", "signature"]);
@@ -85,7 +88,9 @@ fn a_control_has_the_form_of_the_users_document() {
     assert_eq!(data["from"], json!(null));
     assert_eq!((&json["sequence"], &json["signature"]), (&json!(1), &json!(change.signature.unwrap())));
     let with_user = serde_json::to_value(changes()[1].user.clone()).unwrap();
-    let text = encode(&PeerMessage::Change { change: Box::new(changes().remove(1)), track: None, hops: 0 }).unwrap();
+    let text =
+        encode(&PeerMessage::Change { change: Box::new(changes().remove(1)), track: None, ticket: None, hops: 0 })
+            .unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["data"]["from"], with_user);
 }
 
@@ -93,9 +98,13 @@ fn a_control_has_the_form_of_the_users_document() {
 fn track_told(track: Track) -> (Value, usize) {
     let anchor = Anchor { track: Some(track.id.clone()), ..Anchor::empty(ConvoyTime(1)) };
     let change = Box::new(messages::change(&key(1), 1, Action::ChangeTrack { anchor }));
-    let message = PeerMessage::Change { change: change.clone(), track: Some(Box::new(track)), hops: 0 };
+    let message = PeerMessage::Change { change: change.clone(), track: Some(Box::new(track)), ticket: None, hops: 0 };
     let text = encode(&message).unwrap();
-    assert_eq!(decode(text.as_bytes()), Ok(PeerMessage::Change { change, track: None, hops: 0 }), "it is not read");
+    assert_eq!(
+        decode(text.as_bytes()),
+        Ok(PeerMessage::Change { change, track: None, ticket: None, hops: 0 }),
+        "it is not read"
+    );
     let json: Value = serde_json::from_str(&text).unwrap();
     (json["data"]["track"].clone(), text.len())
 }
@@ -149,9 +158,32 @@ fn what_some_peer_could_not_hold_is_not_sent() {
     for position_us in [i64::MAX, i64::MIN, 1_000_000_000_000_001] {
         let anchor = Anchor { position_us, ..Anchor::empty(ConvoyTime(0)) };
         let change = Box::new(messages::change(&author, 1, Action::Seek { anchor }));
-        let refused = encode(&PeerMessage::Change { change, track: None, hops: 0 });
+        let refused = encode(&PeerMessage::Change { change, track: None, ticket: None, hops: 0 });
         assert_eq!(refused, Err(EncodeError::Range { what: "a position" }));
     }
+}
+
+#[test]
+fn the_longest_list_of_void_tickets_is_carried_and_a_longer_one_refused() {
+    let message = PeerMessage::Revoked(Box::new(messages::revocations(REVOKED_MAX)));
+    let text = encode(&message).unwrap();
+    assert_eq!(decode(text.as_bytes()), Ok(message.clone()));
+    let refused = spoiled(&message, "\"users\":{", "\"users\":{\"one more\":1,");
+    assert_eq!(refused, Err(FrameError::TooMany { what: "users", items_max: REVOKED_MAX }));
+    let refused = spoiled(&message, "\"number\":9007199254740992", "\"number\":9007199254740993");
+    assert_eq!(refused, Err(FrameError::Range { what: "a list's number" }));
+    let padded = text.replacen('{', &format!("{{{}", " ".repeat(10 << 10)), 1);
+    assert!(matches!(decode(padded.as_bytes()), Err(FrameError::TooLong { kind: "revoked", .. })));
+}
+
+#[test]
+fn a_ticket_goes_with_its_authors_change_unaltered_and_one_out_of_bounds_is_refused() {
+    let (change, ticket) = (Box::new(changes().remove(0)), Box::new(messages::ticket()));
+    let message = PeerMessage::Change { change, track: None, ticket: Some(ticket.clone()), hops: 0 };
+    assert_eq!(decode(encode(&message).unwrap().as_bytes()), Ok(message.clone()));
+    let refused = spoiled(&message, &ticket.signature, &"A".repeat(200));
+    assert_eq!(refused, Err(FrameError::Range { what: "a signature's length" }));
+    assert!(matches!(spoiled(&message, "\"dj\"", "\"king\""), Err(FrameError::Malformed { .. })));
 }
 
 /// A good message with one text of its JSON replaced.

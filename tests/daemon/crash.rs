@@ -1,15 +1,18 @@
 //! The power goes: what was acknowledged is there after it, and the music goes on.
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, PROGRAM};
+use crate::faulty_disk::{self, CUT_STATUS, Fault};
 use jamz::api::client::Client;
 use jamz::core::changes::ChangeId;
 use jamz::core::request::Addition;
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const KILLS: u32 = 30;
+const KILLS: u32 = 50;
+const CUTS: u32 = 12;
 const SECOND: i64 = 1_000_000;
 
 /// What the car has said yes to.
@@ -35,20 +38,70 @@ async fn drive(client: Client, track: Addition, acknowledged: Arc<Mutex<Acknowle
     }
 }
 
+/// Some chance, the same in each run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// How a run of the daemon comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Killed,
+    /// With its writes torn, and those lost that were not synced.
+    PowerCut,
+}
+
 #[tokio::test]
 async fn every_acknowledged_change_survives_a_kill_at_any_instant() {
+    every_acknowledged_change_survives(End::Killed, KILLS).await;
+}
+
+#[tokio::test]
+async fn every_acknowledged_change_survives_power_cuts_that_tear_writes_and_lose_those_not_synced() {
+    every_acknowledged_change_survives(End::PowerCut, CUTS).await;
+}
+
+/// Starts the car; with a disk that loses its power after some writes, if that is to be its end.
+fn start(car: &mut Daemon, end: End, chance: &mut Chance) {
+    let mut program = Command::new(PROGRAM);
+    if end == End::PowerCut {
+        let (state, count) = (car.path("state").canonicalize().unwrap(), car.path("count"));
+        program.envs(faulty_disk::variables(&state, &count, Fault::Cut, 60 + chance.below(300) as usize));
+    }
+    car.start_by(program);
+}
+
+async fn every_acknowledged_change_survives(end: End, rounds: u32) {
     let (mut car, client, track) = Daemon::with_music("").await;
     client.queue_add(std::slice::from_ref(&track), None).await.unwrap();
     client.play(None).await.unwrap();
     let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
     let mut client = client;
-    let mut seed = 0x9E37_79B9_u64;
-    for round in 0..KILLS {
+    let mut chance = Chance(0x9E37_79B9);
+    for round in 0..rounds {
+        if end == End::PowerCut {
+            car.kill();
+            start(&mut car, end, &mut chance);
+            client = car.client().await;
+        }
         let driver = tokio::spawn(drive(client, track.clone(), acknowledged.clone()));
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        tokio::time::sleep(Duration::from_micros(50_000 + (seed >> 33) % 400_000)).await;
-        car.kill();
+        match end {
+            End::Killed => {
+                tokio::time::sleep(Duration::from_micros(50_000 + chance.below(400_000))).await;
+                car.kill();
+            }
+            End::PowerCut => {}
+        }
+        // It drives for as long as it is answered.
         driver.await.unwrap();
+        if end == End::PowerCut {
+            assert_eq!(car.ended().code(), Some(CUT_STATUS), "round {round}: {}", car.log());
+        }
         car.start();
         client = car.client().await;
         // The last seek may not have taken effect yet when the power went.
@@ -80,7 +133,7 @@ async fn every_acknowledged_change_survives_a_kill_at_any_instant() {
     let all: BTreeSet<&ChangeId> = acknowledged.entries.iter().chain(&acknowledged.seeks).collect();
     assert_eq!(all.len(), acknowledged.entries.len() + acknowledged.seeks.len(), "a number was used twice");
     assert!(all.len() > 50, "only {} changes were acknowledged", all.len());
-    eprintln!("{} changes acknowledged over {KILLS} kills", all.len());
+    eprintln!("{} changes acknowledged over {rounds} ends", all.len());
 }
 
 #[tokio::test]
@@ -90,6 +143,7 @@ async fn a_reboot_resumes_the_music_where_it_was() {
     client.play(None).await.unwrap();
     client.seek(300 * SECOND).await.unwrap();
     client.set_volume(0.3).await.unwrap();
+    client.set_output_delay("", 7_000).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let before_us = client.status().await.unwrap().now_playing.position_us;
     car.kill();
@@ -102,6 +156,7 @@ async fn a_reboot_resumes_the_music_where_it_was() {
     let moved_us = status.now_playing.position_us - before_us;
     assert!(status.now_playing.playing && moved_us.abs() < 15 * SECOND, "it moved by {moved_us} us");
     assert!((status.volume - 0.3).abs() < 1e-9);
+    assert_eq!(status.audio.delay_us, 7_000);
     assert_eq!(status.queue_length, 1);
 }
 

@@ -1,4 +1,4 @@
-//! Two servers that know nothing of each other, each with a half of the convoy: the halves meet on the road.
+//! Two servers of one house that cannot reach each other, each with a half of the convoy: the halves meet on the road.
 
 use crate::cars::{Car, SECRET, given, led_by_one_of, until_agreed, until_all};
 use crate::jamz_server::Server;

@@ -88,6 +88,25 @@ fn a_flood_is_told_why_and_ended_and_others_go_on() {
 }
 
 #[test]
+fn who_comes_back_to_flood_again_is_let_in_no_more_for_a_time() {
+    let server = Server::start(&[]);
+    let mut peers = Peers::start();
+    two_cars(&server, &mut peers);
+    let refusal = (0..5).find_map(|n| {
+        let name = format!("b{n}");
+        peers.open(&name, &server.url(), server.token("bob", "*"));
+        let answer = peers.ask(&name, "jamz-join", join("c", "b", "bob"));
+        if answer["error"].is_string() {
+            return Some(answer["error"].to_string());
+        }
+        peers.flood(&name, "jamz-probe", json!({}), 6_000);
+        peers.next(&name, "disconnect");
+        None
+    });
+    assert!(refusal.is_some_and(|refusal| refusal.contains("over one connection after another")));
+}
+
+#[test]
 fn a_burst_of_changes_within_the_limit_is_all_taken_in_order() {
     let server = Server::start(&[]);
     let mut peers = Peers::start();

@@ -31,11 +31,21 @@ fn signed(sequence: u64, time_us: i64, action: Action) -> Value {
     json!(change)
 }
 
+/// The car that signs has been there once, and so has a ticket.
+fn author_was_there(server: &Server, peers: &mut Peers) {
+    let challenge = peers.open("author", &server.url(), server.token("cat", "c"));
+    let mut join = join("c", key().device().as_str(), "cat");
+    join["proof"] = json!(key().prove_join(&ConvoyId::new("c").unwrap(), &challenge));
+    assert!(peers.ask("author", "jamz-join", join).get("snapshot").is_some());
+    peers.ask("author", "jamz-leave", json!({}));
+}
+
 #[test]
 fn a_change_reaches_the_server_by_a_neighbour_and_what_was_refused_is_told_to_all() {
     let server = Server::start(&[]);
     let mut peers = Peers::start();
     two_cars(&server, &mut peers);
+    author_was_there(&server, &mut peers);
     let now = convoy_time(&mut peers, "a");
     let taken = signed(1, now, Action::TakeControl);
     assert_eq!(peers.ask("a", "jamz-change", taken.clone()), json!({ "id": taken["id"], "verdict": "applied" }));
@@ -66,8 +76,12 @@ fn a_signed_signal_passes_between_two_instances_as_its_author_made_it() {
     let mut peers = Peers::start();
     let me = key().device().to_string();
     for (device, server) in [(me.as_str(), &first), ("b", &second), ("c", &second)] {
-        peers.open(device, &server.url(), json!({}));
-        peers.ask(device, "jamz-join", join("c", device, device));
+        let challenge = peers.open(device, &server.url(), json!({}));
+        let mut join = join("c", device, device);
+        if device == me {
+            join["proof"] = json!(key().prove_join(&ConvoyId::new("c").unwrap(), &challenge));
+        }
+        assert!(peers.ask(device, "jamz-join", join).get("snapshot").is_some());
     }
     let to = jamz::core::id::DeviceId::new("b").unwrap();
     for (kind, body) in [(SignalKind::Offer, "v=0\r\na=é"), (SignalKind::IceCandidate, r#"{"sdpMLineIndex": 0}"#)] {

@@ -65,6 +65,7 @@ fn only_a_good_token_opens_the_door_and_each_other_is_told_why() {
         (json!({ "token": eddsa.unwrap() }), "takes tokens signed with HS256"),
         (hs256(&claims(), "another secret of thirty-two bytes!!"), "not signed with this server's key"),
         (hs256(&with("exp", json!(1_000)), SECRET), "expired: ask for a new one"),
+        (hs256(&with("nbf", json!(FAR - 1_000)), SECRET), "not valid yet"),
         (hs256(&with("aud", json!("elsewhere")), SECRET), "another service"),
         (hs256(&without("aud"), SECRET), "lacks `aud`"),
         (hs256(&without("exp"), SECRET), "lacks `exp`"),
@@ -75,7 +76,7 @@ fn only_a_good_token_opens_the_door_and_each_other_is_told_why() {
         assert!(reason.contains(says), "{auth}: {reason}");
     }
     peers.open("ann", &server.url(), hs256(&claims(), SECRET));
-    assert!(server.get("/metrics").1.contains("jamz_handshakes_refused_total 17"));
+    assert!(server.get("/metrics").1.contains("jamz_handshakes_refused_total 18"));
 }
 
 #[test]

@@ -25,13 +25,12 @@ fn a_car_whose_server_is_back_is_not_in_mesh_mode_for_the_members_that_it_names(
     let mut road = Road::apart(&[0, 1], true);
     road.fault(Fault::CutServer { car: 0, silently: false });
     road.wait(4);
-    assert_eq!(road.world.status(0).unwrap().connection.active_sync, ActiveSync::Offline);
+    assert_eq!(road.tier(0), ActiveSync::Offline);
     road.fault(Fault::HealServer { car: 0 });
     let mut seen = Vec::new();
     for _ in 0..120 {
-        road.now += SECOND / 20;
-        road.world.run_until(road.now);
-        seen.push(road.world.status(0).unwrap().connection.active_sync);
+        road.wait_us(SECOND / 20);
+        seen.push(road.tier(0));
     }
     seen.dedup();
     assert_eq!(seen, [ActiveSync::Offline, ActiveSync::Socket]);

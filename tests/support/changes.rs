@@ -46,7 +46,10 @@ pub(crate) fn saved(sequence: u64, volume: f64) -> Saved {
         at: ConvoyTime(0),
         sequence,
         attempt: 0,
+        tickets: jamz::core::ticket::Tickets::default(),
+        passed_unix_us: 0,
         known_as: None,
+        delays_us: std::collections::BTreeMap::default(),
         volume,
     }
 }

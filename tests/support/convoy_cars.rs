@@ -29,7 +29,7 @@ impl Car {
     /// A car of convoy `alps` on this machine that knows this secret, with a track of ten minutes; and with a server,
     /// on which it is this user's.
     pub(crate) async fn start(machine: &str, secret: &str, server: Option<(&Server, &str)>) -> Self {
-        let mut daemon = Daemon::new("");
+        let daemon = Daemon::new("");
         let (file, token_file) = (daemon.path("secret"), daemon.path("token"));
         let convoy = format!("[convoy]\nid = \"alps\"\nsecret_file = \"{}\"\n", file.display());
         let server = server.map_or_else(String::new, |(server, user)| {
@@ -39,6 +39,15 @@ impl Car {
         fs::write(daemon.path("jamzd.toml.d/test.toml"), convoy + &server).unwrap();
         fs::write(&file, secret).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        Self::switched_on(machine, daemon).await
+    }
+
+    /// A car on this machine that is in no convoy and has no server.
+    pub(crate) async fn alone(machine: &str, settings: &str) -> Self {
+        Self::switched_on(machine, Daemon::new(settings)).await
+    }
+
+    async fn switched_on(machine: &str, mut daemon: Daemon) -> Self {
         daemon.put_music("long.wav", 600);
         daemon.start_by(program(machine));
         let client = daemon.client().await;
@@ -64,7 +73,7 @@ impl Car {
 
 fn program(machine: &str) -> Command {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", machine, PROGRAM, "--log", "info,jamz=debug"]);
+    command.args(["netns", "exec", machine, PROGRAM, "--log", "info,jamz=trace"]);
     command
 }
 

@@ -4,12 +4,15 @@
 use jamz::api::{Answer, Api, ApiError, Call, Config, Ports, Queue, QueueEntry, Request, serve};
 use jamz::core::changes::ChangeId;
 use jamz::core::clock::Monotonic;
-use jamz::core::id::{DeviceId, EntryId, TrackId};
+use jamz::core::code::Code;
+use jamz::core::id::{ConvoyId, ConvoyName, DeviceId, EntryId, TrackId};
 use jamz::core::io::Notice;
 use jamz::core::playlist::Track;
 use jamz::core::request::{
-    Addition, Command, Done, HistoryEntry, LibraryProblem, LibraryTrack, OutputInfo, Query, Reach, Refusal,
+    Addition, Command, Done, Gathering, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, OutputInfo, Query,
+    Reach, Refusal,
 };
+use jamz::core::roadside::Invitation;
 use jamz::core::status::{ActiveSync, Connection, Member, MemberKind, PeerState, SocketState, Status};
 use jamz::host::MonotonicClock;
 use std::sync::{Arc, Mutex};
@@ -136,6 +139,7 @@ fn parked() -> Status {
             name: name.into(),
             online: device != "phone-3",
             kind: if device.starts_with("car") { MemberKind::Car } else { MemberKind::Phone },
+            tier: None,
         })
         .into();
     status.audio.output = "virtual".into();
@@ -159,9 +163,27 @@ async fn answer(
         let result = match request {
             Request::Command(command) => obey(&mut inside, command),
             Request::Query(query) => Ok(look_up(&inside, query)),
+            Request::Gathering(wish) => gather(&mut inside, wish),
         };
         show(&mut inside, &status, &queue);
         let _ = reply.send(result);
+    }
+}
+
+/// Its convoy is always the same, and so is its code.
+fn gather(inside: &mut Inside, wish: Gathering) -> Result<Answer, Refusal> {
+    if let Some(refusal) = &inside.refusal {
+        return Err(refusal.clone());
+    }
+    let convoy = ConvoyId::new("alps-0123456789").unwrap();
+    let code = Code::parse("amber castle river twist").unwrap();
+    match wish {
+        Gathering::Found { name } => {
+            let name = name.unwrap_or_else(|| ConvoyName::new("convoy").unwrap());
+            Ok(Answer::Invitation(Invitation { convoy, name, code, valid_s: 600 }))
+        }
+        Gathering::Join { code: guess } if guess == code => obey(inside, Command::Join { convoy }),
+        Gathering::Join { .. } => Err(Refusal::Denied("the code is wrong".into())),
     }
 }
 
@@ -189,6 +211,7 @@ fn obey(inside: &mut Inside, command: Command) -> Result<Answer, Refusal> {
         Command::SeekBy { offset_us } => now.position_us += offset_us,
         Command::Volume { level } => inside.status.volume = level,
         Command::Duck { on } => inside.status.ducked = on,
+        Command::OutputDelay { delay_us, .. } => inside.status.audio.delay_us = delay_us,
         Command::QueueAdd { tracks, mut index } => {
             for addition in tracks {
                 push(inside, addition, index);
@@ -204,6 +227,11 @@ fn obey(inside: &mut Inside, command: Command) -> Result<Answer, Refusal> {
         Command::QueueClear => inside.queue.entries.clear(),
         Command::Join { convoy } => inside.status.convoy = Some(convoy.to_string()),
         Command::Leave => inside.status.convoy = None,
+        Command::Invite { role } => {
+            let link = "https://convoy.example.org/#t=eyJhbGciOiJIUzI1NiJ9".to_owned() + &".c2ln".repeat(40);
+            let (role, expires_unix_s) = (role.unwrap_or_default(), Some(1_800_000_000));
+            return Ok(Answer::Link(InvitationLink { link, others: Vec::new(), role, expires_unix_s }));
+        }
         Command::Take | Command::Release | Command::Next | Command::Previous => {}
     }
     inside.sequence += 1;
@@ -227,7 +255,7 @@ fn look_up(inside: &Inside, query: Query) -> Answer {
             description: "A sound card that is none".into(),
             active: true,
         }]),
-        Query::History { limit } => Answer::History(
+        Query::History { limit, pending } => Answer::History(
             (0..u64::from(limit.min(3)))
                 .map(|n| HistoryEntry {
                     id: format!("car-1:{n}"),
@@ -237,7 +265,7 @@ fn look_up(inside: &Inside, query: Query) -> Answer {
                     subject: Some("Ode to Joy".into()),
                     convoy_time_us: 1,
                     recorded_unix_s: 1_700_000_000,
-                    state: "superseded".into(),
+                    state: if pending { "pending" } else { "superseded" }.into(),
                     reason: Some("a newer change counts".into()),
                 })
                 .collect(),

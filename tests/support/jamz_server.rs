@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -30,7 +31,8 @@ impl Server {
         Self::start_on(None, "127.0.0.1", flags)
     }
 
-    /// As [`Self::start`], in a network namespace with this address.
+    /// As [`Self::start`], in a network namespace with this address; all such servers are of one house, and issue
+    /// tickets by the same key.
     pub(crate) fn start_at(machine: &str, address: &str) -> Self {
         Self::start_on(Some(machine.to_owned()), address, &[])
     }
@@ -38,7 +40,13 @@ impl Server {
     fn start_on(machine: Option<String>, address: &str, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
-        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let mut flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        if machine.is_some() {
+            let key = directory.path().join("house-key");
+            std::fs::write(&key, "5a".repeat(32)).unwrap();
+            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+            flags.extend(["--ticket-key-file".to_owned(), key.display().to_string()]);
+        }
         let (process, address) = launch(program(machine.as_deref()), &state, &flags, &format!("{address}:0"));
         Self { process, address, state, flags, machine, _directory: Some(directory) }
     }
@@ -82,10 +90,16 @@ impl Server {
         (self.process, self.address) = (process, address);
     }
 
-    /// A token of this server.
+    /// A DJ's token of this server.
     pub(crate) fn token(&self, user: &str, convoy: &str) -> Value {
+        self.token_as("dj", user, convoy)
+    }
+
+    /// A token of this server for this role.
+    pub(crate) fn token_as(&self, role: &str, user: &str, convoy: &str) -> Value {
         let state = self.state.to_str().unwrap();
-        let output = run(&["token", "--state", state, "--user", user, "--convoy", convoy, "--log", "error"]);
+        let output =
+            run(&["token", "--state", state, "--user", user, "--convoy", convoy, "--role", role, "--log", "error"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         json!({ "token": String::from_utf8(output.stdout).unwrap().trim() })
     }

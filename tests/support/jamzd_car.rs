@@ -3,7 +3,7 @@
 use crate::bus::Bus;
 use jamz::api::client::Client;
 use jamz::core::status::Status;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,20 @@ impl Car {
 
     /// As [`Self::start`], and it links with other cars if it `meshes`.
     pub(crate) fn with_mesh(meshes: bool, server: &str, token: &str, user: &str, convoy: &str, ppm: f64) -> Self {
+        Self::with_music(None, meshes, server, token, user, convoy, ppm)
+    }
+
+    /// As [`Self::with_mesh`], with the music in a folder.
+    pub(crate) fn with_music(
+        music: Option<&Path>,
+        meshes: bool,
+        server: &str,
+        token: &str,
+        user: &str,
+        convoy: &str,
+        ppm: f64,
+    ) -> Self {
+        let folders: Vec<&str> = music.iter().map(|folder| folder.to_str().unwrap()).collect();
         let bus = Bus::start();
         let path = |name: &str| bus.folder().join(name).display().to_string();
         std::fs::write(path("token"), token).unwrap();
@@ -34,7 +48,7 @@ impl Car {
              [server]\nurl = \"{server}\"\ntoken_file = \"{}\"\nuser = \"{user}\"\n\
              [audio]\noutput = \"virtual\"\nvirtual_ppm = {ppm:?}\n\
              [mesh]\nenabled = {meshes}\n\
-             [library]\nfolders = []\n[bus]\nbus = \"{}\"\n[paths]\nstate = \"{}\"\ncache = \"{}\"\n",
+             [library]\nfolders = {folders:?}\n[bus]\nbus = \"{}\"\n[paths]\nstate = \"{}\"\ncache = \"{}\"\n",
             path("token"),
             bus.address(),
             path("state"),
@@ -69,7 +83,11 @@ impl Car {
         }
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn bus(&self) -> String {
+        self.bus.address()
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
         self.bus.folder().join("jamzd.log")
     }
 

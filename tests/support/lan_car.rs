@@ -38,7 +38,7 @@ impl Car {
     /// A car that does not show itself yet.
     pub(crate) async fn silent(machine: &str, number: u8, secret: &str) -> Self {
         let key = DeviceKey::from_secret(&[number; 32]).unwrap();
-        let (device, secret) = (key.device().clone(), secret.to_owned());
+        let (own, secret) = (key.clone(), secret.to_owned());
         let (begun, begins) = oneshot::channel();
         let (running, stop) = oneshot::channel::<()>();
         inside(machine, move || {
@@ -49,9 +49,10 @@ impl Car {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let (sender, events) = mpsc::channel(64);
-                let config = Config { secret_file: Some(path) };
+                let state_folder = folder.path().to_owned();
+                let config = Config { secret_file: Some(path), state_folder, code_valid_s: 600 };
                 let clock = Arc::new(MonotonicClock);
-                let links = LanLinks::start(&config, clock, host::random, device, sender).unwrap();
+                let links = LanLinks::start(&config, clock, host::random, &own, sender).unwrap();
                 begun.send((links, events)).ok().unwrap();
                 let _ = stop.await;
             });

@@ -12,7 +12,7 @@ use jamz::core::mesh::{
 use jamz::core::order::OrderKey;
 use jamz::core::playlist::Track;
 use jamz::core::signature::DeviceKey;
-use jamz::core::status::{Member, MemberKind};
+use jamz::core::status::{ActiveSync, Member, MemberKind};
 use jamz::core::timeline::Anchor;
 use serde_json::json;
 
@@ -156,6 +156,7 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
         name: "Bus \"7\"".into(),
         online: n.is_multiple_of(2),
         kind: if n == 3 { MemberKind::Phone } else { MemberKind::Car },
+        tier: (n == 1).then_some(ActiveSync::Webrtc),
     };
     let hello = Hello {
         user: UserId::new("ann").unwrap(),
@@ -163,6 +164,8 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
         kind: MemberKind::Car,
         battery: true,
         attempt: Attempt(7),
+        ticket: Some(Box::new(ticket())),
+        unix_s: Some(1_800_000_000),
     };
     let verdicts = [
         Verdict::Applied,
@@ -171,9 +174,10 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
         Verdict::Refused { reason: String::new() },
     ];
     let mut all = vec![PeerMessage::Hello(hello)];
-    all.extend(changes().into_iter().zip(0..).map(|(change, n)| {
+    all.extend(changes().into_iter().zip(0_usize..).map(|(change, n)| {
         let change = Box::new(change);
-        PeerMessage::Change { change, track: None, hops: n % 5 }
+        let ticket = n.is_multiple_of(2).then(|| Box::new(ticket()));
+        PeerMessage::Change { change, track: None, ticket, hops: n % 5 }
     }));
     all.extend(verdicts.map(|verdict| PeerMessage::Verdict { change: id(5), verdict }));
     all.extend([
@@ -182,7 +186,24 @@ pub(crate) fn every_kind() -> Vec<PeerMessage> {
         PeerMessage::Want(vec![id(4), id(5)]),
         PeerMessage::Members((1..5).map(member).collect()),
         PeerMessage::Signal { signal: Box::new(signal()), hops: 2 },
+        PeerMessage::Revoked(Box::new(revocations(3))),
         PeerMessage::Goodbye,
     ]);
     all
+}
+
+/// A list of so many users, by the issuer with key 9.
+pub(crate) fn revocations(users: usize) -> jamz::core::ticket::Revocations {
+    let convoy = jamz::core::id::ConvoyId::new("alps").unwrap();
+    let user = |n| UserId::new(format!("{n:\"<128}")).unwrap();
+    let users = (0..users).map(|n| (user(n), (1 << 53) - n as u64)).collect();
+    jamz::core::ticket::Revocations::issue(&key(9), &convoy, (users, [].into()), 1 << 53)
+}
+
+/// The ticket of the car with key 1, by the issuer with key 9.
+pub(crate) fn ticket() -> jamz::core::ticket::Ticket {
+    let (convoy, user) = (jamz::core::id::ConvoyId::new("alps").unwrap(), UserId::new("ann").unwrap());
+    let device = key(1).device().clone();
+    let bearer = (&device, &user, jamz::core::ticket::Role::Dj);
+    jamz::core::ticket::Ticket::issue(&key(9), &convoy, bearer, 1_800_000_000_000_000, 86_400)
 }

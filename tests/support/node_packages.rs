@@ -9,8 +9,9 @@ pub(crate) fn folder() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
     let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock")).unwrap();
     lock.lock().unwrap();
-    // `npm ci` writes this last.
-    if !folder.join("node_modules/.package-lock.json").exists() {
+    // `npm ci` writes the first of these last.
+    let written = |path: &str| std::fs::metadata(folder.join(path)).and_then(|file| file.modified()).ok();
+    if written("node_modules/.package-lock.json") < written("package-lock.json") {
         let npm = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).output();
         let npm = npm.expect("these tests need npm: install `nodejs` and `npm`");
         assert!(npm.status.success(), "npm ci failed: {}", String::from_utf8_lossy(&npm.stderr));

@@ -14,17 +14,24 @@ pub(crate) struct Redis {
     process: Child,
     port: u16,
     directory: TempDir,
+    password: Option<&'static str>,
 }
 
 impl Redis {
     pub(crate) fn start() -> Self {
+        Self::guarded_by(None)
+    }
+
+    /// It lets nobody in but who knows this password.
+    pub(crate) fn guarded_by(password: Option<&'static str>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let directory = tempfile::tempdir().unwrap();
-        Self { process: launch(port, &directory), port, directory }
+        Self { process: launch(port, &directory, password), port, directory, password }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let password = self.password.map_or_else(String::new, |password| format!(":{password}@"));
+        format!("redis://{password}127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn kill(&mut self) {
@@ -34,7 +41,7 @@ impl Redis {
 
     /// Starts it again; what it knew is gone.
     pub(crate) fn restart(&mut self) {
-        self.process = launch(self.port, &self.directory);
+        self.process = launch(self.port, &self.directory, self.password);
     }
 }
 
@@ -45,11 +52,12 @@ impl Drop for Redis {
     }
 }
 
-fn launch(port: u16, directory: &TempDir) -> Child {
+fn launch(port: u16, directory: &TempDir, password: Option<&str>) -> Child {
     let port_text = port.to_string();
     let process = Command::new("redis-server")
         .args(["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
         .arg(directory.path())
+        .args(password.into_iter().flat_map(|password| ["--requirepass", password]))
         .stdout(Stdio::null())
         .spawn()
         .expect("these tests need Redis: install `redis-server`");
@@ -64,5 +72,7 @@ fn launch(port: u16, directory: &TempDir) -> Child {
 fn answers(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     let mut pong = [0; 5];
-    stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut pong).is_ok() && pong == *b"+PONG"
+    stream.write_all(b"PING\r\n").is_ok()
+        && stream.read_exact(&mut pong).is_ok()
+        && [b"+PONG", b"-NOAU"].contains(&&pong)
 }

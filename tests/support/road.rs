@@ -20,21 +20,14 @@ impl Road {
 
     /// A convoy of so many cars that has come together and is calm.
     pub(crate) fn new(cars: usize, has_server: bool) -> Self {
-        let mut road = Self::asleep(cars, has_server);
-        for car in 0..cars {
-            road.fault(Fault::Start { car, reboot: false });
-        }
-        road.wait(8);
-        road
+        Self::apart(&vec![0; cars], has_server)
     }
 
     /// One whose cars hear those of their own group only.
     pub(crate) fn apart(groups: &[usize], has_server: bool) -> Self {
-        let cars = groups.len();
-        let world = World::new(Terms { cars, has_server, seed: 7 }, ConvoyId::new("road").unwrap(), false);
-        let mut road = Self { world, cars, now: 0 };
+        let mut road = Self::asleep(groups.len(), has_server);
         road.fault(Fault::Split { groups: groups.to_vec() });
-        for car in 0..cars {
+        for car in 0..groups.len() {
             road.fault(Fault::Start { car, reboot: false });
         }
         road.wait(8);

@@ -60,7 +60,7 @@ impl Car {
     }
 
     pub(crate) async fn up(&mut self) -> Dialect {
-        let ServerEvent::Up { dialect } = self.find("up", |e| matches!(e, ServerEvent::Up { .. })).await else {
+        let ServerEvent::Up { dialect, .. } = self.find("up", |e| matches!(e, ServerEvent::Up { .. })).await else {
             unreachable!()
         };
         dialect
@@ -118,6 +118,7 @@ pub(crate) fn join() -> ServerCommand {
         user: UserId::new("ann").unwrap(),
         name: "Ann's car".into(),
         claim: None,
+        proof: None,
     }
 }
 

@@ -33,7 +33,20 @@ impl Node {
 
     /// Starts a program.
     pub(crate) fn spawn(program: &str, options: &Value) -> Self {
-        let mut child = Command::new("node")
+        Self::spawn_by(Command::new("node"), program, options)
+    }
+
+    /// Starts a program on a machine of a network of its own.
+    pub(crate) async fn start_at(machine: &str, program: &str, options: &Value) -> Self {
+        let mut node = Command::new("ip");
+        node.args(["netns", "exec", machine, "node"]);
+        let mut node = Self::spawn_by(node, program, options);
+        node.expect("listening").await;
+        node
+    }
+
+    fn spawn_by(mut node: Command, program: &str, options: &Value) -> Self {
+        let mut child = node
             .arg(folder().join(program))
             .arg(options.to_string())
             .stdin(Stdio::piped())

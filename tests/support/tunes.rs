@@ -2,6 +2,7 @@
 
 use crate::http::{Page, Site};
 use serde_json::{Value, json};
+use std::path::Path;
 
 const RATE_HZ: u32 = 8_000;
 
@@ -14,6 +15,11 @@ fn tone(seconds: u32) -> Vec<u8> {
     let sample = |n: u32| (8_000.0 * (f64::from(n) * 0.3).sin()) as i16;
     file.extend((0..seconds * RATE_HZ).flat_map(|n| sample(n).to_le_bytes()));
     file
+}
+
+/// Writes a tune of so many seconds into a folder of music; each length is another tune.
+pub(crate) fn write(folder: &Path, name: &str, seconds: u32) {
+    std::fs::write(folder.join(format!("{name}.wav")), tone(seconds)).unwrap();
 }
 
 /// Puts a tune of so many seconds on the site; its address.
