@@ -1,14 +1,17 @@
 # What can be done here; `make help` lists it.
 
-.PHONY: help run test check
+.PHONY: help run test check sim bench-clock
 .DEFAULT_GOAL := help
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "make run takes MUSIC=dir (what to play), DEMO_CARS=n, DEMO_SECONDS=n (end by itself, and judge what was heard)"
 	@echo "and DEMO_SCRIPT=\"5 cut-internet; 8 pause; 10 play; 18 restore; 20 next\" (do that, and judge it),"
 	@echo "DEMO_MESH=off (cars without links to each other)."
+	@echo "make bench-clock takes SEED=n and PICTURES=dir (where it draws the errors over time: target/bench-clock)."
+	@echo "make sim takes SCHEDULES=n and FIRST=seed (a part of many), JOBS=n, PLANTS=0 (without the planted bugs),"
+	@echo "or SEED=n: that drive with its log (PLANT=name: with a bug planted)."
 
 run: ## A convoy of three cars on this machine, over a real server: hear it, steer it
 	@scripts/needs rust build run
@@ -18,6 +21,17 @@ run: ## A convoy of three cars on this machine, over a real server: hear it, ste
 test: ## All tests
 	@scripts/needs rust build run test
 	@scripts/test
+
+sim: ## Thousands of drives in the simulator, with every fault there is and bugs that have to be found
+	@scripts/needs rust build
+	@cargo run --quiet --locked --profile demo --no-default-features --features sim --example sim -- \
+		$(if $(SEED),--seed $(SEED) $(if $(PLANT),--plant $(PLANT)),--schedules $(or $(SCHEDULES),2000) --first $(or $(FIRST),1) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(PLANTS),--plants $(PLANTS)))
+
+bench-clock: ## The estimator of convoy time beside those of its peers, on modelled links; a table, pictures and JSON
+	@scripts/needs rust build
+	@cargo bench --quiet --locked --profile demo --no-default-features --bench clock -- \
+		--seed $(or $(SEED),1) --pictures $(abspath $(or $(PICTURES),target/bench-clock))
 
 check: ## Formatting, lints, documentation, licences and sources of all dependencies
 	@scripts/needs rust build check
