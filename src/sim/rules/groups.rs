@@ -73,13 +73,11 @@ impl World {
     }
 
     pub(in crate::sim) fn disagree_on_leader(&self, group: &BTreeSet<usize>) -> Option<String> {
-        if self.is_too_long(group) {
-            return None;
-        }
         let roots: BTreeMap<usize, Option<usize>> = group.iter().map(|car| (*car, self.root(*car))).collect();
         let named: BTreeSet<&Option<usize>> = roots.values().collect();
         let stray = roots.values().flatten().find(|root| **root != SERVER && !group.contains(root));
-        (named.len() != 1 || named.contains(&None) || stray.is_some()).then(|| format!("{roots:?} (car: leader)"))
+        let disagrees = named.len() != 1 || named.contains(&None) || stray.is_some();
+        (disagrees && !self.is_too_long(group)).then(|| format!("{roots:?} (car: leader)"))
     }
 
     /// Who decides for a car in the end.
