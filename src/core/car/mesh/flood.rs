@@ -200,7 +200,7 @@ impl Car {
     }
 
     /// The server orders a change of someone else: it counts here, and is passed on to those who do not hear the
-    /// server.
+    /// server, or hear it too late to obey it.
     pub(in crate::core::car) fn note_from_server(&mut self, change: &Change, now: MonoTime) {
         if !self.meshes() {
             return;
@@ -212,7 +212,8 @@ impl Car {
         let server = AtServer::Known;
         self.mesh.log.note(Logged::new(change.clone(), None, server));
         if change.signature.is_some() {
-            let to: Vec<DeviceId> = self.followers().map(|(device, _)| device.clone()).collect();
+            let below = self.followers().map(|(device, _)| device);
+            let to: Vec<DeviceId> = below.chain(self.mesh.upstream()).cloned().collect();
             self.tell_peers(to, self.told(change, 0));
         } else if !change.action.is_edit() {
             // Nobody would believe it of a neighbour; and a control does not wait until the difference is noticed.
