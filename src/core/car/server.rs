@@ -304,7 +304,7 @@ impl Car {
             return;
         }
         let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
-        if self.leads_others() && self.base == TimeBase::Convoy && apart_us > STEP_LED_US {
+        if self.sets_the_time() && apart_us > STEP_LED_US {
             // It would take along those who follow; when the server decides again, all of them step to it.
             return;
         }

@@ -299,6 +299,11 @@ impl Car {
         }
     }
 
+    /// Whether neighbours have their time by this car's own word.
+    pub(in crate::core::car) fn sets_the_time(&self) -> bool {
+        self.mesh.obeys == Obeys::Myself && self.base == TimeBase::Convoy && self.has_followers()
+    }
+
     /// Whether this car's own word is what counts for others.
     pub(in crate::core::car) fn leads_others(&self) -> bool {
         self.mesh.obeys == Obeys::Myself && self.mesh.leading.established

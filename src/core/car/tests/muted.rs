@@ -174,53 +174,81 @@ fn a_hub_whose_clock_steps_drags_nobody_away() {
     }
 }
 
-#[test]
-fn who_leads_others_is_not_made_to_step_by_a_server_that_does_not_decide_yet() {
+/// A beat of one who follows this car.
+fn follows(bench: &mut Bench, ask: bool) {
+    let user = bench.car.me.user.clone();
+    let claim = Claim {
+        term: bench.car.state().term,
+        established: true,
+        timed: true,
+        dj: false,
+        mains: true,
+        user,
+        device: me(),
+    };
+    let beat = Beat {
+        ask,
+        sent: bench.now,
+        echo: Some(Echo { sent: bench.now - 1_000, received: bench.now - 500 }),
+        clock: None,
+        route: Route {
+            source: Source::Member(claim),
+            path: vec![me(), device(ROGUE)],
+            count: bench.now.0.unsigned_abs(),
+        },
+        digest: 5,
+        members: 0,
+        wanted: true,
+    };
+    bench.says(ROGUE, PeerMessage::Beat(Box::new(beat)));
+}
+
+/// One that had a server's time, and has a link with another.
+fn left_alone(ahead_us: i64) -> Bench {
     let mesh = MeshSettings { enabled: true, ..MeshSettings::default() };
     let mut bench = Bench::new(Start { mesh, ..in_convoy() });
-    bench.join(Snapshot::default(), 5_000_000);
+    bench.join(Snapshot::default(), ahead_us);
     bench.give(Input::Lan(LanEvent::Signal(Box::new(offer(ROGUE, 1)))));
     bench.give(Input::Mesh(MeshEvent::Up { peer: device(ROGUE), attempt: Attempt(1) }));
     bench.server(ServerEvent::Down { reason: "gone".into() });
-    let follows = |bench: &mut Bench, tenths: i64| {
+    bench
+}
+
+fn ahead_us(bench: &Bench) -> i64 {
+    bench.car.convoy_time(bench.now).unwrap().0 - bench.now.0
+}
+
+#[test]
+fn who_leads_others_is_not_made_to_step_by_a_server_that_does_not_decide_yet() {
+    let mut bench = left_alone(5_000_000);
+    let goes_on = |bench: &mut Bench, tenths: i64| {
         for n in 0..tenths {
-            let user = bench.car.me.user.clone();
-            let claim = Claim {
-                term: bench.car.state().term,
-                established: true,
-                timed: true,
-                dj: false,
-                mains: true,
-                user,
-                device: me(),
-            };
-            let beat = Beat {
-                ask: n % 2 == 0,
-                sent: bench.now,
-                echo: Some(Echo { sent: bench.now - 1_000, received: bench.now - 500 }),
-                clock: None,
-                route: Route {
-                    source: Source::Member(claim),
-                    path: vec![me(), device(ROGUE)],
-                    count: bench.now.0.unsigned_abs(),
-                },
-                digest: 5,
-                members: 0,
-                wanted: true,
-            };
-            bench.says(ROGUE, PeerMessage::Beat(Box::new(beat)));
+            follows(bench, n % 2 == 0);
             bench.wait(100_000);
         }
     };
-    follows(&mut bench, 10);
+    goes_on(&mut bench, 10);
     assert!(bench.car.leads_others());
-    let ahead_us = |bench: &Bench| bench.car.convoy_time(bench.now).unwrap().0 - bench.now.0;
     bench.join(Snapshot::default(), 5_300_000);
     assert!(bench.car.leads_others() && (ahead_us(&bench) - 5_000_000).abs() < 1_000, "{}", ahead_us(&bench));
     for _ in 0..6 {
-        follows(&mut bench, 5);
+        goes_on(&mut bench, 5);
         bench.probe(5_300_000);
     }
     assert_eq!(bench.car.obeys(), Choice::Server);
     assert!((ahead_us(&bench) - 5_300_000).abs() < 1_000, "{}", ahead_us(&bench));
+}
+
+#[test]
+fn nor_is_he_whom_another_follows_since_a_moment_ago() {
+    let mut bench = left_alone(5_000_000);
+    bench.server(ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
+    bench.server(ServerEvent::Joined { snapshot: Box::new(Snapshot::default()), members: Vec::new() });
+    follows(&mut bench, false);
+    for _ in 0..12 {
+        bench.probe(5_300_000);
+        bench.wait(10_000);
+    }
+    assert!(bench.car.obeys() == Choice::Lead && !bench.car.leads_others());
+    assert!((ahead_us(&bench) - 5_000_000).abs() < 1_000, "{}", ahead_us(&bench));
 }
