@@ -13,6 +13,15 @@ enum Row {
     Lost,
 }
 
+/// A change in the journal.
+#[derive(Debug)]
+struct Line {
+    change: Change,
+    row: Row,
+    /// `saved` has it: it counted when that was kept.
+    kept: bool,
+}
+
 /// Something that is written.
 #[derive(Debug)]
 enum Write {
@@ -24,13 +33,11 @@ enum Write {
 /// A journal and the state that was kept last, as the store on a real disk has them.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
-    rows: Vec<(Change, Row)>,
+    rows: Vec<Line>,
     pub(super) saved: Option<Saved>,
     /// The boot of now, and the one in which the state was kept.
     pub(super) boot: u32,
     saved_in: Option<u32>,
-    /// Rows that `saved` has already.
-    covered: usize,
     pub(super) sequence: u64,
     /// What is written is lost with the power until it is synced.
     pub(super) is_lazy: bool,
@@ -115,17 +122,17 @@ impl Disk {
                 if row == Row::Pending {
                     self.sequence = self.sequence.max(change.id.sequence);
                 }
-                self.rows.push((*change, row));
+                self.rows.push(Line { change: *change, row, kept: false });
             }
             Write::Settle(id, settled) => {
-                if let Some((_, row)) = self.rows.iter_mut().rev().find(|(change, _)| change.id == id) {
-                    *row = settled;
+                if let Some(line) = self.rows.iter_mut().rev().find(|line| line.change.id == id) {
+                    line.row = settled;
                 }
             }
             Write::Remember(saved) => {
                 self.saved = Some(*saved);
                 self.saved_in = Some(self.boot);
-                self.covered = self.rows.len();
+                self.rows.iter_mut().filter(|line| line.row == Row::Counts).for_each(|line| line.kept = true);
             }
         }
     }
@@ -136,21 +143,20 @@ impl Disk {
     }
 
     pub(super) fn tail(&self) -> Vec<Change> {
-        self.of(self.covered, Row::Counts)
+        changes(self.rows.iter().filter(|line| !line.kept), Row::Counts)
     }
 
     pub(super) fn pending(&self) -> Vec<Change> {
-        self.of(0, Row::Pending)
+        changes(self.rows.iter(), Row::Pending)
     }
 
     pub(super) fn recent(&self) -> Vec<Change> {
-        self.of(self.rows.len().saturating_sub(CHANGES_KEPT_MAX), Row::Counts)
+        changes(self.rows.iter().skip(self.rows.len().saturating_sub(CHANGES_KEPT_MAX)), Row::Counts)
     }
+}
 
-    fn of(&self, from: usize, wanted: Row) -> Vec<Change> {
-        let rows = self.rows.iter().skip(from);
-        rows.filter(|(_, row)| *row == wanted).map(|(change, _)| change.clone()).collect()
-    }
+fn changes<'a>(lines: impl Iterator<Item = &'a Line>, wanted: Row) -> Vec<Change> {
+    lines.filter(|line| line.row == wanted).map(|line| line.change.clone()).collect()
 }
 
 fn row_of(verdict: &Verdict) -> Row {
