@@ -95,7 +95,8 @@ impl Car {
         self.pass_on(from, change, hops, verdict, now);
     }
 
-    /// Whether a change is to be looked at: it is not known here, nor refused, unless it comes from the authority's side.
+    /// Whether a change is to be looked at: it is not known here, nor was it refused, unless it comes from the
+    /// authority's side.
     pub(super) fn is_news(&self, from: &DeviceId, change: &Change) -> bool {
         let is_known = self.state.versions.knows(&change.id) && !is_planted(Plant::ReplayAccepted);
         let was_refused = self.mesh.log.get(&change.id).is_some_and(|logged| logged.refused().is_some());
