@@ -88,7 +88,7 @@ fn a_flood_is_told_why_and_ended_and_others_go_on() {
 }
 
 #[test]
-fn who_comes_back_to_flood_again_is_let_in_no_more_for_a_time() {
+fn who_asks_too_much_over_one_connection_after_another_is_let_in_no_more_for_a_time() {
     let server = Server::start(&[]);
     let mut peers = Peers::start();
     two_cars(&server, &mut peers);
@@ -99,8 +99,11 @@ fn who_comes_back_to_flood_again_is_let_in_no_more_for_a_time() {
         if answer["error"].is_string() {
             return Some(answer["error"].to_string());
         }
-        peers.flood(&name, "jamz-probe", json!({}), 6_000);
-        peers.next(&name, "disconnect");
+        // No connection has more than it may, and nothing is new.
+        let now = convoy_time(&mut peers, &name);
+        peers.flood(&name, "jamz-change", add("b", 1, now, "x"), 1_900);
+        peers.ask(&name, "jamz-change", add("b", 1, now, "x"));
+        peers.close(&name);
         None
     });
     assert!(refusal.is_some_and(|refusal| refusal.contains("over one connection after another")));

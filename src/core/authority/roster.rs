@@ -88,7 +88,7 @@ pub const SEATS_MAX: usize = 64;
 const ABSENT_MAX: usize = 128;
 /// The slowest of so many round trips counts.
 const ROUND_TRIPS_KEPT: usize = 8;
-/// Of those that are at least so far apart.
+/// Several within this count as one.
 const TIMED_US: i64 = 250_000;
 const ROUND_TRIP_MAX_US: i64 = 5_000_000;
 /// What a phone says is never taken for older than this.
@@ -209,14 +209,17 @@ impl Roster {
         here.or_else(|| away().and_then(|member| UserId::new(member.user.clone()).ok()))
     }
 
-    /// Notes a member's last round trip, now and then.
+    /// Notes a member's last round trip: of several within a short time the longest.
     pub(super) fn note_round_trip(&mut self, connection: &ConnectionId, round_trip_us: i64, now: MonoTime) {
         let Some(seat) = self.seats.get_mut(connection) else { return };
-        if seat.timed.is_some_and(|timed| now - timed < TIMED_US) {
+        let round_trip_us = round_trip_us.clamp(0, ROUND_TRIP_MAX_US);
+        if let Some(last_us) = seat.round_trips_us.back_mut().filter(|_| seat.timed.is_some_and(|t| now - t < TIMED_US))
+        {
+            *last_us = round_trip_us.max(*last_us);
             return;
         }
         seat.timed = Some(now);
-        seat.round_trips_us.push_back(round_trip_us.clamp(0, ROUND_TRIP_MAX_US));
+        seat.round_trips_us.push_back(round_trip_us);
         if seat.round_trips_us.len() > ROUND_TRIPS_KEPT {
             seat.round_trips_us.pop_front();
         }
