@@ -252,6 +252,12 @@ impl Car {
         self.own.count()
     }
 
+    /// Whether the way to the server is taken for one over a satellite, whose pauses are borne.
+    #[must_use]
+    pub fn is_over_satellite(&self) -> bool {
+        self.sky.is_satellite()
+    }
+
     /// Convoy time at `now`; none while it is not known.
     #[must_use]
     pub fn convoy_time(&self, now: MonoTime) -> Option<ConvoyTime> {

@@ -8,8 +8,10 @@ mod removals;
 mod safety;
 mod spread;
 
+use super::node::Node;
 use super::world::World;
 use super::{Instant, SECOND};
+use crate::core::car::Car;
 use clocks::Clocks;
 pub(super) use end::differences;
 use name::Rule;
@@ -24,8 +26,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// are lost.
 const STORM: f64 = 0.1;
 const STORM_TIMES: Instant = 2;
-/// A cut that nobody shows is noticed within this.
+/// A cut that nobody shows is noticed within this, and where a pause may be a satellite's.
 const UNNOTICED_US: Instant = 2_200_000;
+const UNNOTICED_SATELLITE_US: Instant = 3_700_000;
 /// A dead link is given up within this: calm ones beat every 5 s, then an answer may take 1.5 s; and where only one
 /// side is deaf, the other hears it until it gives up, and has to miss an answer of its own.
 const DEAD_US: Instant = 9 * SECOND;
@@ -94,7 +97,9 @@ impl Rules {
     }
 
     pub(super) fn look(&mut self, world: &mut World) {
-        if world.now - world.fault < UNNOTICED_US && world.has_zombies() {
+        let bears = |node: &Node| node.car.as_ref().is_some_and(Car::is_over_satellite);
+        let unnoticed_us = if world.nodes.iter().any(bears) { UNNOTICED_SATELLITE_US } else { UNNOTICED_US };
+        if world.now - world.fault < unnoticed_us && world.has_zombies() {
             world.disturbed = world.now;
         }
         let groups = world.components();
