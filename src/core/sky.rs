@@ -8,14 +8,16 @@ const ROUND_TRIP_MIN_US: i64 = 20_000;
 const ROUND_TRIP_MAX_US: i64 = 250_000;
 /// and differ by so much from one to the next, or by little less once they did; the way stays one until they differ by
 /// less than the last.
-const JITTER_US: i64 = 3_750;
-const JITTER_AGAIN_US: i64 = 3_500;
-const JITTER_LEAST_US: i64 = 1_500;
+const JITTER_US: i64 = 3_900;
+const JITTER_AGAIN_US: i64 = 3_600;
+const JITTER_LEAST_US: i64 = 3_250;
 /// It has to look like one, or like none, for so long: nothing is gained by haste.
 const SURE_US: i64 = 20_000_000;
-/// How much of the news is believed at once, as RTP estimates jitter (RFC 3550), but less: with that sixteenth, four times
-/// a second, chance makes a satellite of every third way on the ground within a quarter of an hour.
-const NEWS: i64 = 96;
+/// How much of a new round trip is believed at once,
+const NEWS: i64 = 16;
+/// and of a new difference, as RTP estimates jitter (RFC 3550), but less, once there were so many: with a sixteenth,
+/// four times a second, chance makes satellites of ways on the ground within minutes.
+const DIFFERENCES: i64 = 192;
 
 /// What is known of the way.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +27,8 @@ pub(super) struct Sky {
     smooth_us: Option<i64>,
     jitter_us: i64,
     last_us: i64,
+    /// Differences that were heard of, up to [`DIFFERENCES`].
+    heard: i64,
     is_satellite: bool,
     /// Since when it has looked otherwise.
     doubted: Option<MonoTime>,
@@ -47,7 +51,8 @@ impl Sky {
         };
         // A spike, as of a handoff, is one; it does not say that the way jitters.
         let change_us = (round_trip_us - self.last_us).abs().min(4 * JITTER_US);
-        self.jitter_us += (change_us - self.jitter_us) / NEWS;
+        self.heard = (self.heard + 1).min(DIFFERENCES);
+        self.jitter_us += (change_us - self.jitter_us) / self.heard;
         let smooth_us = smooth_us + (round_trip_us - smooth_us) / NEWS;
         (self.smooth_us, self.last_us) = (Some(smooth_us), round_trip_us);
         let bound_us = match (self.is_satellite, self.doubted) {

@@ -35,6 +35,22 @@ fn over_a_satellite_the_tier_does_not_flap_and_controls_have_a_second_to_arrive(
     }
 }
 
+#[test]
+fn a_way_on_the_ground_with_short_queues_is_not_taken_for_a_satellites() {
+    for seed in 1..=4 {
+        let terms = Terms { cars: 8, has_server: true, seed };
+        let mut world = World::new(terms, ConvoyId::new("road").unwrap(), false);
+        for car in 0..8 {
+            world.take(&Step::Fault(Fault::Start { car, reboot: false }));
+        }
+        for minute in 1..=15 {
+            world.run_until(minute * 60 * SECOND);
+            let leads: Vec<i64> = (0..8).map(|car| world.status(car).unwrap().lead_us).collect();
+            assert!(leads.iter().all(|lead_us| *lead_us < 1_000_000), "seed {seed}, minute {minute}: {leads:?}");
+        }
+    }
+}
+
 /// Messages over links within two minutes of calm.
 fn beats(wan: Preset) -> u64 {
     let mut world = road(wan, 7);

@@ -290,8 +290,9 @@ impl Car {
             return;
         }
         self.answered = now;
-        if now - self.timed >= TIMED_US {
-            self.timed = now;
+        // By when they left: those that took long would count more often by when they came.
+        if probe.sent - self.timed >= TIMED_US {
+            self.timed = probe.sent;
             self.tiers.handle_round_trip(probe.round_trip_us(), now);
             self.sky.handle_round_trip(probe.round_trip_us(), now);
         }
