@@ -7,13 +7,11 @@ use super::clock::MonoTime;
 use super::id::{ConvoyId, DeviceId};
 use super::roadside::Roadside;
 use super::signature::{DeviceKey, check_join};
-use super::ticket::{Role, Standing, Ticket, Tickets, WallTime};
+use super::ticket::{Guest, Role, Standing, Ticket, Tickets, WallTime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::VecDeque;
 
-/// A link is good for so long.
-pub const VALID_S: u64 = 86_400;
 /// Links that are good at once; of more, the latest.
 const LINKS_MAX: usize = 64;
 /// 128 bits cannot be guessed.
@@ -89,7 +87,7 @@ impl Guests {
             self.links.pop_front();
         }
         let token = URL_SAFE_NO_PAD.encode(chance.get(..TOKEN_BYTES).unwrap_or(chance));
-        let until = now + VALID_S as i64 * 1_000_000;
+        let until = now + Guest::VALID_S as i64 * 1_000_000;
         self.links.push_back(Link { token: token.clone(), role, until, given: None });
         token
     }

@@ -81,6 +81,11 @@ pub struct Guest {
     pub until_unix_s: u64,
 }
 
+impl Guest {
+    /// How long an invitation is good for, and who came by it may stay: a day's drive.
+    pub const VALID_S: u64 = 86_400;
+}
+
 /// Whose tickets count no more. Of an issuer's lists the newest counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocations {

@@ -16,8 +16,6 @@ pub const AUDIENCE: &str = "jamz";
 const SECRET_BYTES_MIN: usize = 32;
 /// Clocks of issuer and server may differ by this much.
 const LEEWAY_S: u64 = 30;
-/// How long an invitation is good for: a day's drive.
-const GUEST_S: u64 = 86_400;
 
 /// Why a token is not accepted, or not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,10 +98,10 @@ impl Pass {
             user: Some(guest),
             name: None,
             convoys: Convoys::Some([to.to_string()].into()),
-            lifetime_s: Some(GUEST_S),
+            lifetime_s: Some(Guest::VALID_S),
             role,
             phone_only: false,
-            guest: Some(Guest { invited_by, until_unix_s: now_s + GUEST_S }),
+            guest: Some(Guest { invited_by, until_unix_s: now_s + Guest::VALID_S }),
         })
     }
 

@@ -1,15 +1,13 @@
 //! Tickets of a convoy that was founded on the roadside: its founder's key signs the first, and who has one signs those
 //! of whom he lets in, so that nobody has to wait for the founder.
 
-use super::{EXACT_MAX, Role, Ticket, WallTime};
+use super::{EXACT_MAX, Guest, Role, Ticket, WallTime};
 use crate::core::id::{ConvoyId, DeviceId, IdError, UserId};
 use crate::core::signature::DeviceKey;
 use std::iter;
 
 /// Such a convoy is for one journey; its tickets are not renewed.
 const VALID_S: u64 = 366 * 86_400;
-/// A guest stays so long, where the time is known.
-const GUEST_S: u64 = 86_400;
 /// Members between a bearer and the founder.
 const VOUCHERS_MAX: usize = 4;
 
@@ -58,7 +56,7 @@ impl Ticket {
     pub fn vouch_guest(&self, key: &DeviceKey, device: &DeviceId, role: Role, wall: WallTime) -> Option<Self> {
         let ticket = self.drawn_up(key, device)?;
         let (serial, expires_unix_s) = match wall {
-            WallTime::UnixS(now) => (now.saturating_mul(1_000_000), now.saturating_add(GUEST_S)),
+            WallTime::UnixS(now) => (now.saturating_mul(1_000_000), now.saturating_add(Guest::VALID_S)),
             WallTime::AtLeastS(_) => (0, ticket.expires_unix_s),
         };
         let mut ticket = Self {

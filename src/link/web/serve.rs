@@ -3,12 +3,12 @@
 use super::answer::{self, Place};
 use super::visit::Visits;
 use super::{Config, Machine, Wish};
-use crate::core::guests::{Guests, VALID_S};
+use crate::core::guests::Guests;
 use crate::core::mesh::LanEvent;
 use crate::core::request::{Doorstep, Invitation, Refusal};
 use crate::core::roadside::Roadside;
 use crate::core::signature::DeviceKey;
-use crate::core::ticket::{Role, WallTime};
+use crate::core::ticket::{Guest, Role, WallTime};
 use crate::link::lan::gate::Gate;
 use crate::wire::web::{HEAD_BYTES_MAX, HEADERS_MAX};
 use hyper::server::conn::http1;
@@ -183,7 +183,7 @@ impl Serve {
         let digits = digits.chars().filter(char::is_ascii_hexdigit).take(FINGERPRINT_DIGITS);
         let certificate = digits.collect::<String>().to_ascii_lowercase();
         let expires_unix_s = match (self.machine.wall)() {
-            WallTime::UnixS(now) => Some(now + VALID_S),
+            WallTime::UnixS(now) => Some(now + Guest::VALID_S),
             WallTime::AtLeastS(_) => None,
         };
         let convoy = place.roadside.convoy.clone();

@@ -307,6 +307,7 @@ impl Car {
             self.tend_members(now);
         }
         self.tend_beats(now);
+        self.give_corrections(now);
         self.tend_sync(now);
     }
 

@@ -57,12 +57,16 @@ impl Sync {
 }
 
 impl Car {
-    pub(super) fn tend_sync(&mut self, now: MonoTime) {
+    /// Neighbours that were refused something are given the whole state, when it is time for that.
+    pub(super) fn give_corrections(&mut self, now: MonoTime) {
         let wrong = self.mesh.corrections.take_due(now);
         let to: Vec<DeviceId> = wrong.into_iter().filter(|peer| self.mesh.live_with(peer).is_some()).collect();
         if !to.is_empty() {
             self.tell_peers(to, PeerMessage::State(Box::new(self.state.clone())));
         }
+    }
+
+    pub(super) fn tend_sync(&mut self, now: MonoTime) {
         if self.mesh.sync.above.as_ref() != self.mesh.upstream() {
             // Who was above until now may not have known what the one above him knows.
             self.mesh.sync.forget();
