@@ -83,6 +83,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
 /// # Errors
 /// Why it could not start.
 pub async fn run(config: Config) -> Result<()> {
+    // First of all: whoever reads that it listens may ask it to end.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let state = secret::state_directory(&config)?;
     let keys = if config.open { None } else { Some(secret::keys(&config, &state, Absent::Make)?) };
     let clock: Arc<dyn Monotonic> = Arc::new(MonotonicClock);
@@ -118,7 +120,6 @@ pub async fn run(config: Config) -> Result<()> {
     if config.open {
         tracing::warn!("open: anyone who can reach this server may join any convoy");
     }
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut switchboard = switchboard;
     let serving = axum::serve(listener, router);
     tokio::select! {
