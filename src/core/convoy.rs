@@ -146,6 +146,14 @@ impl Snapshot {
         })
     }
 
+    /// Whether what plays followed by itself after `edit` was made, and maybe before that was heard of: then others may
+    /// have moved on to something else, and one of them must say what counts.
+    #[must_use]
+    pub fn had_rolled(&self, edit: &Change) -> bool {
+        let is_between = |last: &Stamped| last.stamp.hlc < edit.hlc && edit.hlc.time_us < last.anchor.at.0;
+        edit.action.is_edit() && self.timeline.last().is_some_and(is_between)
+    }
+
     /// Brings the timeline up to `now`: forgets the past, and moves on to the next track where one has run out. Returns
     /// whether the current anchor changed by itself.
     pub fn advance(&mut self, now: ConvoyTime) -> bool {

@@ -24,6 +24,10 @@ impl<K: Ord + Clone> Corrections<K> {
         self.owed.insert(to);
     }
 
+    pub fn owe_all(&mut self, to: Vec<K>) {
+        self.owed.extend(to);
+    }
+
     /// Those whose time it is now.
     pub fn take_due(&mut self, now: MonoTime) -> Vec<K> {
         self.given.retain(|_, at| now - *at < AGAIN_US);

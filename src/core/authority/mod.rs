@@ -354,6 +354,9 @@ impl Authority {
         let verdict = self.apply(change);
         if verdict == Verdict::Applied {
             self.phones.note_edit(change, removed, now.mono);
+            if self.snapshot.had_rolled(change) {
+                self.corrections.owe_all(self.roster.speaking(Dialect::Jamz));
+            }
         }
         if verdict != Verdict::Duplicate {
             self.record(change, &verdict, now);

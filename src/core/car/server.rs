@@ -260,6 +260,9 @@ impl Car {
             self.state.term = self.state.term.max(change.term);
             self.touch(now);
             self.queue_revision += u64::from(change.action.anchor().is_none());
+            if self.link == Link::Joined(Dialect::Jamz) && self.state.had_rolled(change) {
+                self.rejoin.get_or_insert(now);
+            }
         }
         // Control that was taken earlier than is heard of takes back what came after it.
         if self.state.timeline.last() != last.as_ref() {

@@ -26,6 +26,8 @@ const ANSWER_US: i64 = 400_000;
 const ANSWER_US_MAX: i64 = 1_000_000;
 /// but not sooner than this after the last sign of life, if nothing else speaks against it.
 const SILENCE_US: i64 = FAST_US;
+/// Who is asked again, and whose answers were not heard for so long, asks himself.
+const UNHEARD_US: i64 = ANSWER_US / 2;
 /// Who looks so much later than he wanted to was kept from running (a busy processor, a suspended machine).
 const STALLED_US: i64 = 150_000;
 /// Exchanges of late whose round trips count.
@@ -205,8 +207,10 @@ impl Car {
         if let Some(echo) = beat.echo {
             live.prove(echo.sent);
         }
-        live.deaf =
-            beat.ask && live.answers.front().is_some_and(|answered| now - *answered >= ANSWER_US_MAX + SILENCE_US);
+        let unheard_us = live.answers.front().filter(|_| beat.ask).map_or(0, |answered| now - *answered);
+        live.deaf = unheard_us >= ANSWER_US_MAX + SILENCE_US;
+        // Soon the other side gives the link up, and this side may not be told.
+        live.ask_now |= unheard_us >= UNHEARD_US && live.asks.is_empty();
         if live.beat.as_ref().is_some_and(|last| last.sent > beat.sent) {
             // It was overtaken: what it says is not so any more.
             return;
@@ -254,7 +258,8 @@ impl Car {
             return;
         }
         let live = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH);
-        let Some(estimate) = live.and_then(Live::convoy_time) else { return };
+        let told = live.and_then(Live::convoy_time).filter(|told| told.bound_us < BOUND_UNKNOWN_US);
+        let Some(estimate) = told else { return };
         if by_dj {
             self.follow_djs_clock(&estimate, now);
             return;
