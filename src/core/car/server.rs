@@ -179,7 +179,7 @@ impl Car {
         self.queue_revision += 1;
         self.touch(now);
         if self.digest() != digest {
-            self.pass_state_on();
+            self.pass_state_on(now);
         }
         self.announce_jump(before.as_ref(), now);
     }

@@ -201,6 +201,9 @@ impl Car {
         let fresh = self.note_source(from, &beat.route, now);
         let asks_first = self.mesh.live_with(from).is_some_and(|live| self.asks_first(from, live));
         let is_followed = self.mesh.upstream() == Some(from) || self.is_djs_way(from);
+        if self.misses_state(from, &beat, now) {
+            self.mesh.corrections.owe(from.clone());
+        }
         let Some(live) = self.mesh.peers.get_mut(from).and_then(Peer::live_mut) else { return };
         live.heard = live.heard.max(received);
         (live.doubted, live.pardoned) = (false, false);

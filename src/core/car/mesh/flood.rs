@@ -218,7 +218,7 @@ impl Car {
             self.tell_peers(to, self.told(change, 0));
         } else if !change.action.is_edit() {
             // Nobody would believe it of a neighbour; and a control does not wait until the difference is noticed.
-            self.pass_state_on();
+            self.pass_state_on(now);
         }
         self.touch(now);
     }

@@ -84,6 +84,8 @@ pub(super) struct Mesh {
     edits_pace: Pace,
     edits: Edits,
     corrections: Corrections<DeviceId>,
+    /// When a state that was taken over was last passed on.
+    passed_on: MonoTime,
     /// All who can be reached, this car among them.
     reached: BTreeSet<DeviceId>,
     /// When the last of them came.
@@ -124,6 +126,7 @@ impl Mesh {
             edits_pace: Pace::of_edits_of_others(),
             edits: Edits::default(),
             corrections: Corrections::default(),
+            passed_on: MonoTime(i64::MIN / 2),
             reached: BTreeSet::new(),
             grown: MonoTime(i64::MIN / 2),
             members_due: None,

@@ -9,7 +9,7 @@ use crate::core::clock::{ConvoyTime, MonoTime};
 use crate::core::conduct::Offence;
 use crate::core::convoy::Snapshot;
 use crate::core::id::DeviceId;
-use crate::core::mesh::PeerMessage;
+use crate::core::mesh::{Beat, PeerMessage};
 use crate::core::timeline::Timeline;
 use std::collections::BTreeSet;
 
@@ -222,11 +222,20 @@ impl Car {
     }
 
     /// A state was taken over: who follows is not left to find out.
-    pub(in crate::core::car) fn pass_state_on(&mut self) {
+    pub(in crate::core::car) fn pass_state_on(&mut self, now: MonoTime) {
+        self.mesh.passed_on = now;
         let followers: Vec<DeviceId> = self.followers().map(|(device, _)| device.clone()).collect();
         if !followers.is_empty() {
             self.tell_peers(followers, PeerMessage::State(Box::new(self.state.clone())));
         }
+    }
+
+    /// Whether who sends `beat` follows from now on, and holds something else than the state that was passed on a moment
+    /// ago: it may have agreed with what was here before, and would wait.
+    pub(super) fn misses_state(&mut self, from: &DeviceId, beat: &Beat, now: MonoTime) -> bool {
+        let has_followed = self.followers().any(|(device, _)| device == from);
+        let follows = !has_followed && self.is_led_here(from, &beat.route);
+        follows && now - self.mesh.passed_on < DIFFERS_US && beat.digest != self.digest()
     }
 
     /// On top of a state that was taken over: the changes of late that it lacks, whoever made them that may. What
