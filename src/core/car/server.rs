@@ -49,13 +49,13 @@ impl Car {
                 self.link = Link::Joined(Dialect::Jamz);
                 (self.rejoin, self.rejections) = (None, 0);
                 self.note_server_state(&snapshot.versions, now);
-                self.take_server_state(*snapshot, now);
+                self.take_server_state(snapshot, now);
                 self.own.is_news = self.has_news_for_server();
                 self.tiers.handle_joined(now);
                 self.answered = now;
             }
             ServerEvent::Signal(signed) => self.handle_signal(*signed, 0, None, now),
-            ServerEvent::State(snapshot) => self.take_server_state(*snapshot, now),
+            ServerEvent::State(snapshot) => self.take_server_state(snapshot, now),
             ServerEvent::Change(change) => self.handle_change(&change, now),
             ServerEvent::Acked { change, verdict } => self.handle_acked(&change, &verdict, now),
             ServerEvent::Members(members) => self.members = members,

@@ -91,9 +91,16 @@ impl Car {
         if chosen != self.mesh.obeys {
             self.obey(chosen, now);
         }
+        let offered = self.mesh.offered.take();
         if self.mesh.passed_over && !self.obeys_mesh() {
             self.mesh.passed_over = false;
-            self.rejoin.get_or_insert(now);
+            match offered {
+                Some(snapshot) => {
+                    self.rejoin = None;
+                    self.take_over(*snapshot, now);
+                }
+                None => drop(self.rejoin.get_or_insert(now)),
+            }
         }
         self.note_leader();
         self.lead(now);

@@ -94,6 +94,8 @@ pub(super) struct Mesh {
     members_due: Option<MonoTime>,
     /// The server gave its state while the mesh's counted.
     passed_over: bool,
+    /// That state, until it is seen whom this car obeys now that the server is there.
+    offered: Option<Box<Snapshot>>,
     /// When links were last looked at.
     tended: MonoTime,
     /// Something happened after which links and members have to be looked at again.
@@ -131,6 +133,7 @@ impl Mesh {
             grown: MonoTime(i64::MIN / 2),
             members_due: None,
             passed_over: false,
+            offered: None,
             tended: MonoTime(i64::MIN),
             stirred: true,
         }
@@ -262,10 +265,12 @@ impl Car {
     }
 
     /// The server gives its state; where the mesh's counts now, it is asked for again when that does no more.
-    pub(super) fn take_server_state(&mut self, snapshot: Snapshot, now: MonoTime) {
+    pub(super) fn take_server_state(&mut self, snapshot: Box<Snapshot>, now: MonoTime) {
         self.mesh.passed_over = self.obeys_mesh();
-        if !self.mesh.passed_over {
-            self.take_over(snapshot, now);
+        if self.mesh.passed_over {
+            self.mesh.offered = Some(snapshot);
+        } else {
+            self.take_over(*snapshot, now);
         }
     }
 
