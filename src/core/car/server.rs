@@ -6,7 +6,7 @@ use crate::core::clock::{ConvoyTime, Estimate, MonoTime, Probe, SlewedClock};
 use crate::core::convoy::{CONTROL_AHEAD_MAX_US, DATE_AHEAD_MAX_US, Snapshot};
 use crate::core::io::{ClockClaim, Dialect, Notice, Output, ServerCommand, ServerEvent};
 use crate::core::request::Refusal;
-use crate::core::timeline::Anchor;
+use crate::core::timeline::{Anchor, Stamped};
 
 /// Today's backend is asked for a sign of life so often, and so often while it takes us in.
 const ALIVE_US: i64 = 3_000_000;
@@ -20,6 +20,8 @@ const SILENT_US: i64 = 1_600_000;
 const SILENT_SATELLITE_US: i64 = 3_100_000;
 /// Who leads others is not led further than this by a server that does not decide.
 const STEP_LED_US: i64 = 30_000;
+/// The music's last change is over after so long.
+const STILL_US: i64 = 1_000_000;
 /// After these, it is asked every 160 s.
 const REJOIN_DOUBLINGS: u32 = 4;
 
@@ -315,13 +317,20 @@ impl Car {
         self.follow_clock(&estimate, now);
     }
 
-    /// Bends this car's clock to an estimate of the convoy's; a time that it made up itself just ends.
+    /// Bends this car's clock to an estimate of the convoy's. A time that it made up itself just ends; and while nobody
+    /// hears it, the clock is set to what is known by now, which the music would have to wait for.
     pub(super) fn follow_clock(&mut self, estimate: &Estimate, now: MonoTime) {
-        if self.base != TimeBase::Convoy {
+        if self.base != TimeBase::Convoy || (self.is_still(now) && !self.sets_the_time()) {
             self.clock = SlewedClock::default();
         }
         self.clock.follow(estimate, now);
         self.base = TimeBase::Convoy;
+    }
+
+    /// Whether nothing plays here, and nothing has just stopped or is about to start.
+    fn is_still(&self, now: MonoTime) -> bool {
+        let is_over = |last: &Stamped| self.convoy_now(now) - last.anchor.at > STILL_US;
+        !self.is_playing_planned() && self.state.timeline.last().is_none_or(is_over)
     }
 
     /// A server that answers no more is none, whatever the connection says.

@@ -36,7 +36,7 @@ pub struct SlewedClock {
 }
 
 /// Slewing on top of the learned rate; small enough to be inaudible and to keep resampling within its +-500 ppm.
-const SLEW_MAX: f64 = 200e-6;
+const SLEW_MAX: f64 = 300e-6;
 /// The time in which a small error is worked off.
 const SLEW_HORIZON_US: f64 = 3e6;
 /// Beyond this the audio re-aligns under a fade, so the clock may as well step.

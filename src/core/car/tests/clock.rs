@@ -2,14 +2,19 @@
 
 use super::*;
 
-/// A server that was in reach, is not, and comes back with a clock that is so much further ahead.
-fn met_again(ahead_us: i64, further_us: i64) -> Bench {
+/// A server that was in reach, is not, and comes back with a clock that is so much further ahead, as music plays or not.
+fn met_again(ahead_us: i64, further_us: i64, plays: bool) -> Bench {
     let mut bench = Bench::new(in_convoy());
     bench.join(Snapshot::default(), ahead_us);
     bench.wait(2 * SECOND);
+    if plays {
+        bench.add(&[track("song", 600)]);
+        bench.command(Command::Play { entry: None });
+        bench.ack_all(&Verdict::Applied);
+    }
     bench.server(ServerEvent::Down { reason: "gone".into() });
     bench.wait(20 * SECOND);
-    bench.join(Snapshot::default(), ahead_us + further_us);
+    bench.join(bench.car.state().clone(), ahead_us + further_us);
     bench
 }
 
@@ -19,15 +24,22 @@ fn error_us(bench: &Bench, ahead_us: i64) -> i64 {
 
 #[test]
 fn while_a_clock_is_bent_to_the_estimate_its_bound_has_what_is_left() {
-    let bench = met_again(5_000_000, 12_000);
+    let bench = met_again(5_000_000, 12_000, true);
     let bound_us = bench.car.clock_bound(bench.now).unwrap();
     let error_us = error_us(&bench, 5_012_000);
     assert!(error_us > 10_000 && error_us <= bound_us && bound_us < 16_000, "off by {error_us} us, says {bound_us} us");
 }
 
 #[test]
+fn while_nothing_plays_a_clock_is_set_at_once_to_what_is_known() {
+    let bench = met_again(5_000_000, 12_000, false);
+    let error_us = error_us(&bench, 5_012_000);
+    assert!(error_us < 1_000, "off by {error_us} us");
+}
+
+#[test]
 fn a_server_that_comes_back_with_another_time_is_not_mixed_with_what_it_was() {
-    let mut bench = met_again(5_000_000, 12_000);
+    let mut bench = met_again(5_000_000, 12_000, true);
     for _ in 0..240 {
         bench.probe(5_012_000);
         bench.wait(SECOND / 2);
