@@ -20,6 +20,10 @@ const SILENT_US: i64 = 1_600_000;
 const SILENT_SATELLITE_US: i64 = 3_100_000;
 /// Who leads others is not led further than this by a server that does not decide.
 const STEP_LED_US: i64 = 30_000;
+/// Who keeps the convoy's time already is not led by less than so much certainty, in microseconds,
+const VAGUE_US: i64 = 30_000;
+/// until after so many probes it is clear that there is no more to be had.
+const PROBES_SURE: usize = 24;
 /// The music's last change is over after so long.
 const STILL_US: i64 = 1_000_000;
 /// After these, it is asked every 160 s.
@@ -303,6 +307,11 @@ impl Car {
         }
         let Some(estimate) = self.estimator.estimate() else { return };
         if self.estimator.count() < PROBES_ENOUGH {
+            return;
+        }
+        let is_vague = estimate.bound_us > VAGUE_US && self.estimator.count() < PROBES_SURE;
+        if is_vague && self.base == TimeBase::Convoy {
+            // Answers that were held up together say little one by one, and much as soon as the next one is there.
             return;
         }
         if matches!(self.mesh.obeys_now(), Obeys::Neighbour(_)) {
