@@ -73,8 +73,13 @@ impl Stage {
     }
 
     fn change(&mut self, device: &str, action: Action) -> Verdict {
+        self.change_of(device, action, 0)
+    }
+
+    /// A change that was made so long ago.
+    fn change_of(&mut self, device: &str, action: Action, ago_us: i64) -> Verdict {
         self.sequence += 1;
-        let hlc = Hlc { time_us: self.convoy().0, count: 0 };
+        let hlc = Hlc { time_us: self.convoy().0 - ago_us, count: 0 };
         let id = ChangeId { device: DeviceId::new(device).unwrap(), sequence: self.sequence };
         let change = Change { id, hlc, term: Term::default(), user: None, action, signature: None };
         let verdict = self.authority.handle_change(&ConnectionId(device.into()), change, self.now).unwrap();
@@ -216,6 +221,34 @@ fn a_replayed_log_gives_the_same_state_even_across_a_track_end() {
     anew.handle_wake(stage.now);
     assert_eq!(anew.snapshot(), stage.authority.snapshot());
     assert_eq!(anew.clock().convoy(MonoTime(7)), stage.authority.clock().convoy(MonoTime(7)));
+}
+
+#[test]
+fn all_are_told_what_plays_where_an_edit_comes_after_what_it_would_have_changed() {
+    for ago_us in [0, 3 * SECOND] {
+        let mut stage = Stage::new();
+        for car in ["ann", "bob"] {
+            stage.join(car, Dialect::Jamz);
+        }
+        let first = stage.add("ann", "first", 10);
+        let second = stage.add("ann", "second", 60);
+        stage.add("ann", "third", 60);
+        let anchor = stage.anchor(&first, 0, true, 0);
+        assert_eq!(stage.change("ann", Action::Play { anchor }), Verdict::Applied);
+        stage.pass(12 * SECOND);
+        stage.sent.clear();
+        assert_eq!(stage.change_of("bob", Action::Remove { entry: second.clone() }, ago_us), Verdict::Applied);
+        for car in ["ann", "bob"] {
+            let states: Vec<Option<EntryId>> = stage
+                .heard(car)
+                .into_iter()
+                .filter_map(|message| if let Message::State(state) = message { Some(state) } else { None })
+                .map(|state| state.timeline.last().and_then(|last| last.anchor.entry.clone()))
+                .collect();
+            let expected = if ago_us == 0 { vec![] } else { vec![Some(second.clone())] };
+            assert_eq!(states, expected, "{car}, {ago_us} us ago");
+        }
+    }
 }
 
 #[test]
