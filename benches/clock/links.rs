@@ -55,6 +55,13 @@ pub(crate) struct Model {
     pub(crate) judged_s: f64,
 }
 
+impl Model {
+    /// The same for so long only.
+    pub(crate) fn lasting(&self, seconds: f64) -> Self {
+        Self { seconds, ..*self }
+    }
+}
+
 const LAN: Model = Model {
     name: "lan",
     up: way(0.1, 0.08, 0.0, 0.0),

@@ -11,9 +11,10 @@ mod ours;
 mod peers;
 mod picture;
 mod run;
+mod start;
 mod table;
 
-use links::{Link, MODELS, Model};
+use links::{Event, Link, MODELS, Model};
 use ours::Ours;
 use peers::PEERS;
 use picture::{COLOURS, Trace, svg};
@@ -59,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         |columns: &[Column]| models.iter().zip(columns).map(|(model, column)| Cell::of(model, column)).collect();
     let rows: Vec<Row> = measured.iter().map(|(name, columns)| (*name, cells(columns))).collect();
     table::print(&models, &rows);
+    start::print(&models.iter().copied().filter(|model| model.event == Event::Nothing).collect::<Vec<_>>(), seed);
     if let Some(folder) = text("--pictures") {
         draw(Path::new(&folder), &models, &measured)?;
     }

@@ -1,7 +1,7 @@
 //! The product's own estimator, as it is.
 
 use crate::peers::{Estimates, Exchange};
-use jamz::core::clock::{ConvoyTime, Estimator, MonoTime, Probe};
+use jamz::core::clock::{ConvoyTime, Estimate, Estimator, MonoTime, Probe};
 use std::time::Instant;
 
 /// `core::clock`, with the time that it takes.
@@ -10,6 +10,16 @@ pub(crate) struct Ours {
     estimator: Estimator,
     pub(crate) probes: u32,
     pub(crate) spent_ns: u128,
+}
+
+/// So few exchanges say too little.
+const EXCHANGES_ENOUGH: usize = 6;
+
+impl Ours {
+    /// The estimate, once it is of use.
+    pub(crate) fn estimate(&self) -> Option<Estimate> {
+        self.estimator.estimate().filter(|_| self.estimator.count() >= EXCHANGES_ENOUGH)
+    }
 }
 
 impl Estimates for Ours {

@@ -91,6 +91,12 @@ fn short(ms: f64) -> String {
     }
 }
 
+/// The middle and the worst but for one in twenty.
+pub(crate) fn spread(values: impl Iterator<Item = f64>) -> String {
+    let values = sorted(values);
+    format!("{}/{}", short(quantile(&values, 0.5)), short(quantile(&values, 0.95)))
+}
+
 /// One table for each thing measured: a line for each estimator, a column for each model.
 pub(crate) fn print(models: &[&Model], rows: &[Row]) {
     let figures: [(&str, Figure); 4] = [
