@@ -16,6 +16,9 @@ _jamzctl() {
             ",$1")
                 cmd="jamzctl"
                 ;;
+            jamzctl,calibrate)
+                cmd="jamzctl__subcmd__calibrate"
+                ;;
             jamzctl,completions)
                 cmd="jamzctl__subcmd__completions"
                 ;;
@@ -102,6 +105,9 @@ _jamzctl() {
                 ;;
             jamzctl__subcmd__config__subcmd__help,help)
                 cmd="jamzctl__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            jamzctl__subcmd__help,calibrate)
+                cmd="jamzctl__subcmd__help__subcmd__calibrate"
                 ;;
             jamzctl__subcmd__help,completions)
                 cmd="jamzctl__subcmd__help__subcmd__completions"
@@ -296,12 +302,53 @@ _jamzctl() {
 
     case "${cmd}" in
         jamzctl)
-            opts="-h -V --bus --json --help --version status watch play pause toggle seek next previous volume duck queue library outputs found join leave take release invite who history config completions man help"
+            opts="-h -V --bus --json --help --version status watch play pause toggle seek next previous volume duck queue library outputs calibrate found join leave take release invite who history config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --bus)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__calibrate)
+            opts="-h --microphone --recording --play --dry-run --bus --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --microphone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recording)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --play)
+                    COMPREPLY=($(compgen -W "reference measured" -- "${cur}"))
+                    return 0
+                    ;;
                 --bus)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -446,8 +493,22 @@ _jamzctl() {
             return 0
             ;;
         jamzctl__subcmd__help)
-            opts="status watch play pause toggle seek next previous volume duck queue library outputs found join leave take release invite who history config completions man help"
+            opts="status watch play pause toggle seek next previous volume duck queue library outputs calibrate found join leave take release invite who history config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        jamzctl__subcmd__help__subcmd__calibrate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -365,6 +365,19 @@ esac
     ;;
 esac
 ;;
+(calibrate)
+_arguments "${_arguments_options[@]}" : \
+'(--recording --play)--microphone=[Listen by this microphone\: alsa, alsa\:CARD, or virtual (which hears the virtual card)]:NAME:_default' \
+'(--play)--recording=[Find the delay in a recording of two cars\: WAV, FLAC, MP3 or M4A, of 180 s at most]:FILE:_files' \
+'--play=[Only play, for half a minute, to be recorded]:CAR:((reference\:"The car that is heard in time already"
+measured\:"The car whose delay is to be found"))' \
+'--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
+'(--play)--dry-run[Show what was found, and change nothing]' \
+'--json[Print JSON, as the man page describes it]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
 (found)
 _arguments "${_arguments_options[@]}" : \
 '--bus=[The bus of the head unit\: system, session, or a D-Bus address]:ADDRESS:_default' \
@@ -646,6 +659,10 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(calibrate)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (found)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -735,6 +752,7 @@ _jamzctl_commands() {
 'queue:Show or change the convoy'\''s playlist' \
 'library:Show or search the music of this car' \
 'outputs:List the sound outputs that the configuration may name, or set what one needs to be heard' \
+'calibrate:Measure what the output in use needs to be heard, and remember it as \`outputs delay\` does' \
 'found:Found a convoy on the roadside, or name a new code for it, so that others on this network can join' \
 'join:Join a convoy, by the code that \`jamzctl found\` named in a car on this network, or by its id' \
 'leave:Leave the convoy' \
@@ -749,6 +767,11 @@ _jamzctl_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'jamzctl commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__calibrate_commands] )) ||
+_jamzctl__subcmd__calibrate_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl calibrate commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__completions_commands] )) ||
 _jamzctl__subcmd__completions_commands() {
@@ -812,6 +835,7 @@ _jamzctl__subcmd__help_commands() {
 'queue:Show or change the convoy'\''s playlist' \
 'library:Show or search the music of this car' \
 'outputs:List the sound outputs that the configuration may name, or set what one needs to be heard' \
+'calibrate:Measure what the output in use needs to be heard, and remember it as \`outputs delay\` does' \
 'found:Found a convoy on the roadside, or name a new code for it, so that others on this network can join' \
 'join:Join a convoy, by the code that \`jamzctl found\` named in a car on this network, or by its id' \
 'leave:Leave the convoy' \
@@ -826,6 +850,11 @@ _jamzctl__subcmd__help_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'jamzctl help commands' commands "$@"
+}
+(( $+functions[_jamzctl__subcmd__help__subcmd__calibrate_commands] )) ||
+_jamzctl__subcmd__help__subcmd__calibrate_commands() {
+    local commands; commands=()
+    _describe -t commands 'jamzctl help calibrate commands' commands "$@"
 }
 (( $+functions[_jamzctl__subcmd__help__subcmd__completions_commands] )) ||
 _jamzctl__subcmd__help__subcmd__completions_commands() {

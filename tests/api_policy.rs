@@ -102,6 +102,8 @@ const READING: &[&[&str]] = &[
 ];
 const CHANGING: &[&[&str]] = &[
     &["outputs", "delay", "-12.5"],
+    &["calibrate"],
+    &["calibrate", "--dry-run"],
     &["play"],
     &["pause"],
     &["toggle"],

@@ -8,6 +8,8 @@
     reason = "a test stops at the first surprise, and its support files serve several"
 )]
 
+#[path = "audio_pace/chirps.rs"]
+mod chirps;
 #[path = "audio_pace/delay.rs"]
 mod delay;
 #[path = "audio_pace/opening.rs"]

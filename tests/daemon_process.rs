@@ -5,6 +5,8 @@
 
 #[path = "daemon/bus_life.rs"]
 mod bus_life;
+#[path = "daemon/calibration.rs"]
+mod calibration;
 #[path = "daemon/configuration.rs"]
 mod configuration;
 #[path = "daemon/convoy.rs"]
@@ -27,6 +29,9 @@ mod systemd;
 #[allow(dead_code, reason = "each test uses its part of the support")]
 #[path = "support/bus.rs"]
 mod bus;
+#[allow(dead_code, reason = "each test uses its part of the support")]
+#[path = "support/ctl.rs"]
+mod ctl;
 #[path = "support/daemon.rs"]
 mod daemon;
 #[allow(dead_code, reason = "each test uses its part of the support")]
@@ -35,3 +40,9 @@ mod faulty_disk;
 #[allow(dead_code, unreachable_pub, reason = "each test uses its part of the support")]
 #[path = "support/jamz_server.rs"]
 mod jamz_server;
+#[allow(dead_code, unreachable_pub, reason = "each test uses its part of the support")]
+#[path = "support/recorded.rs"]
+mod recorded;
+#[allow(dead_code, unreachable_pub, reason = "each test uses its part of the support")]
+#[path = "support/sound.rs"]
+mod sound;

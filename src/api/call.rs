@@ -1,9 +1,11 @@
 //! What crosses between the API and the loop that runs the core.
 
+use crate::core::clock::MonoTime;
 use crate::core::id::EntryId;
 use crate::core::playlist::Track;
 use crate::core::request::{
-    Command, Done, Gathering, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, OutputInfo, Query, Refusal,
+    Command, Done, Gathering, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, Measured, OutputInfo, Query,
+    Refusal,
 };
 use crate::core::roadside::Invitation;
 use tokio::sync::oneshot;
@@ -20,15 +22,23 @@ pub enum Request {
     Command(Command),
     Query(Query),
     Gathering(Gathering),
+    /// Of the delay of the output in use, by a microphone; by the one that can hear it, where the name is empty.
+    Measurement {
+        microphone: String,
+    },
 }
 
 /// What a request is answered with: each kind of request has one kind of answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// To every [`Command`] but one, and to [`Gathering::Join`].
+    /// To every [`Command`] but two, and to [`Gathering::Join`].
     Done(Done),
     /// To [`Command::Invite`].
     Link(InvitationLink),
+    /// To [`Command::Chirp`]: when the first sound of it leaves the card.
+    Chirping { at: MonoTime },
+    /// To [`Request::Measurement`].
+    Measured(Measured),
     /// To [`Query::LibraryScan`]: it goes on in the background.
     Started,
     /// To [`Query::LibrarySearch`].

@@ -2,8 +2,9 @@
 
 use super::call::{Answer, Call, Queue, Request};
 use super::error::Error;
+use crate::core::chirp::{Part, TRAIN_US};
 use crate::core::clock::Monotonic;
-use crate::core::request::{Command, InvitationLink, Query, Reach};
+use crate::core::request::{Command, InvitationLink, Measured, Query, Reach};
 use crate::core::status::Status;
 use crate::core::ticket::Role;
 use std::sync::Arc;
@@ -83,6 +84,22 @@ impl Car {
         }
     }
 
+    /// Plays a train of chirps, and says how long it takes from now until it has ended, in microseconds.
+    pub(super) async fn chirp(&self, part: Part) -> Result<i64, Error> {
+        match self.ask(Request::Command(Command::Chirp { part })).await? {
+            Answer::Chirping { at } => Ok((at + TRAIN_US - self.clock.now()).max(0)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What the output in use needs to be heard, by a microphone.
+    pub(super) async fn measure(&self, microphone: String) -> Result<Measured, Error> {
+        match self.ask(Request::Measurement { microphone }).await? {
+            Answer::Measured(measured) => Ok(measured),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     pub(super) async fn query(&self, query: Query) -> Result<Answer, Error> {
         self.ask(Request::Query(query)).await
     }
@@ -134,6 +151,8 @@ pub(super) fn unexpected(answer: &Answer) -> Error {
     let kind = match answer {
         Answer::Done(_) => "done",
         Answer::Link(_) => "a link",
+        Answer::Chirping { .. } => "chirping",
+        Answer::Measured(_) => "measured",
         Answer::Started => "started",
         Answer::Tracks(_) => "tracks",
         Answer::Problems(_) => "problems",

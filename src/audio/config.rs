@@ -20,6 +20,8 @@ pub struct Config {
     pub rate_hz: u32,
     /// Error of the virtual card's crystal, in parts per million.
     pub virtual_ppm: f64,
+    /// What the virtual card's sound needs to the virtual microphone, in microseconds: to rehearse `jamzctl calibrate`.
+    pub virtual_delay_us: u32,
     /// The virtual card writes what it played to `<record>.<k>.raw`, and when to `<record>.<k>.seg`.
     pub record: Option<PathBuf>,
 }
@@ -32,6 +34,7 @@ impl Default for Config {
             buffer_us: 60_000,
             rate_hz: 48_000,
             virtual_ppm: 0.0,
+            virtual_delay_us: 0,
             record: None,
         }
     }
@@ -48,6 +51,8 @@ pub enum ConfigError {
     Rate(u32),
     #[error("audio.virtual_ppm is {0}; it must lie between -400 and 400")]
     Ppm(f64),
+    #[error("audio.virtual_delay_us is {0}; it must lie between 0 and 2000000")]
+    VirtualDelay(u32),
 }
 
 impl Config {
@@ -65,6 +70,9 @@ impl Config {
         }
         if !(-400.0..=400.0).contains(&self.virtual_ppm) {
             return Err(ConfigError::Ppm(self.virtual_ppm));
+        }
+        if self.virtual_delay_us > 2_000_000 {
+            return Err(ConfigError::VirtualDelay(self.virtual_delay_us));
         }
         Ok(())
     }

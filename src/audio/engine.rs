@@ -119,6 +119,9 @@ impl Engine {
             self.pacer.delay_us = delay_us;
             self.status.delay_us = delay_us;
         }
+        if let Some((at, sweep)) = news.chirp {
+            self.pacer.chirps.begin(at, sweep);
+        }
     }
 
     fn open_card(&mut self, now: MonoTime) {

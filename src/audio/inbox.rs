@@ -1,7 +1,8 @@
 //! Commands on their way to the pacer's thread. Each kind replaces the one before it, so there is room for one of each
 //! and nothing can overflow.
 
-use crate::core::clock::ClockMap;
+use crate::core::chirp::Sweep;
+use crate::core::clock::{ClockMap, MonoTime};
 use crate::core::io::{AudioCommand, Plan};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +15,7 @@ pub(super) struct News {
     pub clock: Option<ClockMap>,
     pub volume: Option<f64>,
     pub delay_us: Option<i64>,
+    pub chirp: Option<(MonoTime, Sweep)>,
     pub stop: bool,
 }
 
@@ -30,6 +32,7 @@ impl Inbox {
             AudioCommand::Clock(map) => (news.clock_changed, news.clock) = (true, map),
             AudioCommand::Volume(volume) => news.volume = Some(volume),
             AudioCommand::Delay { delay_us } => news.delay_us = Some(delay_us),
+            AudioCommand::Chirp { at, sweep } => news.chirp = Some((at, sweep)),
         }
     }
 

@@ -3,10 +3,12 @@
 //! Three threads at most stand between a file and the card: a decoder for each track, the pacer, and the card's own
 //! callback, which does nothing but pass frames on.
 
+mod air;
 mod config;
 pub mod decode;
 mod engine;
 mod inbox;
+pub mod input;
 pub mod output;
 pub mod pace;
 mod realtime;
@@ -18,9 +20,11 @@ use crate::core::clock::Monotonic;
 use crate::core::io::AudioCommand;
 use crate::core::request::OutputInfo;
 use crate::core::status::AudioStatus;
+use air::Air;
 use decode::ThreadLibrary;
 use engine::Engine;
 use inbox::Inbox;
+use input::Ears;
 use output::Card;
 use pace::Pacer;
 use std::sync::Arc;
@@ -44,6 +48,7 @@ pub enum AudioError {
 pub struct Audio {
     inbox: Arc<Inbox>,
     beat: Arc<AtomicU64>,
+    ears: Ears,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -58,8 +63,9 @@ impl Audio {
         clock: Arc<dyn Monotonic>,
         report: Box<dyn Fn(AudioStatus) + Send>,
     ) -> Result<Self, AudioError> {
-        let card = output::card(config, &clock);
-        Self::start_on(card, config, clock, report)
+        let air = Arc::new(Air::default());
+        let card = output::card(config, &clock, &air);
+        Self::start_in(air, card, config, clock, report)
     }
 
     /// As [`Audio::start`], on a card of the caller's.
@@ -72,7 +78,18 @@ impl Audio {
         clock: Arc<dyn Monotonic>,
         report: Box<dyn Fn(AudioStatus) + Send>,
     ) -> Result<Self, AudioError> {
+        Self::start_in(Arc::default(), card, config, clock, report)
+    }
+
+    fn start_in(
+        air: Arc<Air>,
+        card: Box<dyn Card>,
+        config: &Config,
+        clock: Arc<dyn Monotonic>,
+        report: Box<dyn Fn(AudioStatus) + Send>,
+    ) -> Result<Self, AudioError> {
         config.check()?;
+        let ears = Ears { air, virtual_delay_us: config.virtual_delay_us, clock: Arc::clone(&clock) };
         let inbox = Arc::new(Inbox::default());
         let beat = Arc::new(AtomicU64::new(0));
         let library = Box::new(ThreadLibrary { clock: Arc::clone(&clock) });
@@ -83,13 +100,19 @@ impl Audio {
             realtime::claim();
             engine.run();
         })?;
-        Ok(Self { inbox, beat, thread: Some(thread) })
+        Ok(Self { inbox, beat, ears, thread: Some(thread) })
     }
 
     /// Passes a command on; never waits.
     pub fn send(&self, command: AudioCommand) {
         self.inbox.send(command);
         self.wake();
+    }
+
+    /// The microphones, by which it can be heard.
+    #[must_use]
+    pub fn ears(&self) -> Ears {
+        self.ears.clone()
     }
 
     /// Grows as long as the pacer runs and, while a card is open, the card asks for buffers: for a watchdog.

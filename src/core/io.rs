@@ -2,6 +2,7 @@
 
 use super::backend::{BackendCommand, BackendEvent};
 use super::changes::{Change, ChangeId, Verdict};
+use super::chirp::Sweep;
 use super::clock::{ClockMap, ConvoyTime, MonoTime};
 use super::convoy::Snapshot;
 use super::id::{ConvoyId, DeviceId, EntryId, TrackId, UserId};
@@ -63,6 +64,11 @@ pub enum Output {
     Invited {
         request: RequestId,
         result: Result<Invitation, Refusal>,
+    },
+    /// The answer to [`Command::Chirp`]: when the first sound of it leaves the card, by the card's own reckoning.
+    Chirping {
+        request: RequestId,
+        result: Result<MonoTime, Refusal>,
     },
     /// Make an own change durable, then answer `Stored` or `NotStored`.
     Store(Box<Change>),
@@ -254,6 +260,8 @@ pub enum AudioCommand {
     Volume(f64),
     /// What the sound needs from the card to the ear, in place of what the configuration says.
     Delay { delay_us: i64 },
+    /// A train of chirps whose first frame leaves the card at this instant, whatever the delay.
+    Chirp { at: MonoTime, sweep: Sweep },
 }
 
 /// What is to be heard when.

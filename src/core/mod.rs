@@ -10,6 +10,7 @@ pub mod authority;
 pub mod backend;
 pub mod car;
 pub mod changes;
+pub mod chirp;
 pub mod clock;
 pub mod code;
 pub mod conduct;

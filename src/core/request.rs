@@ -1,6 +1,7 @@
 //! What people and programs ask of the daemon, and what it answers.
 
 use super::changes::ChangeId;
+use super::chirp::Part;
 use super::code::Code;
 use super::id::{ConvoyId, ConvoyName, EntryId, TrackId};
 use super::playlist::Track;
@@ -39,6 +40,10 @@ pub enum Command {
     OutputDelay {
         output: String,
         delay_us: i64,
+    },
+    /// A train of chirps, by which the delay of the output in use is measured.
+    Chirp {
+        part: Part,
     },
     /// Tracks of the library, by id, or to be fetched from a URL; put at `index`, or at the end.
     QueueAdd {
@@ -178,6 +183,15 @@ pub enum Refusal {
     /// Something failed here (a full disk, a lost device).
     #[error("{0}")]
     Failed(String),
+}
+
+/// What the sound was found to need from the card to the ear.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub output: String,
+    pub delay_us: i64,
+    /// How much of what was heard was the chirps, from 0 to 1.
+    pub clarity: f32,
 }
 
 /// A piece of the library.

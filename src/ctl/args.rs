@@ -67,6 +67,21 @@ pub(super) enum Verb {
     Library(LibraryVerb),
     /// List the sound outputs that the configuration may name, or set what one needs to be heard
     Outputs(OutputsArguments),
+    /// Measure what the output in use needs to be heard, and remember it as `outputs delay` does
+    ///
+    /// With a microphone in this car, near the ear that counts: `jamzctl calibrate` plays some chirps, listens, and
+    /// stores how much later than they left the card they came in. Each meter from the speaker is 2.9 ms. What the
+    /// microphone itself needs is subtracted as far as its driver tells it; what it does not tell (a Bluetooth
+    /// microphone's way) is taken for the output's.
+    ///
+    /// Without one, with a telephone that records two cars of one convoy, of which one is heard in time already (by
+    /// wire, say): start the recording, as far from one car's speaker as from the other's; within some seconds of
+    /// each other, call `jamzctl calibrate --play reference` in that car, and `jamzctl calibrate --play measured` in
+    /// this one; when both have ended, bring the recording here: `jamzctl calibrate --recording FILE`. A recording
+    /// alone does not say when it was made, so it is the difference of the two that counts.
+    ///
+    /// The delay that was set before plays no part in the measurement. The music has to be paused.
+    Calibrate(CalibrateArguments),
     /// Found a convoy on the roadside, or name a new code for it, so that others on this network can join
     Found {
         /// What to call it
@@ -199,6 +214,30 @@ pub(super) enum OutputsVerb {
         #[arg(long, value_name = "NAME", requires = "delay_ms")]
         output: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CalibrateArguments {
+    /// Listen by this microphone: alsa, alsa:CARD, or virtual (which hears the virtual card)
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["recording", "play"])]
+    pub(super) microphone: Option<String>,
+    /// Find the delay in a recording of two cars: WAV, FLAC, MP3 or M4A, of 180 s at most
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "play")]
+    pub(super) recording: Option<PathBuf>,
+    /// Only play, for half a minute, to be recorded
+    #[arg(long, value_name = "CAR")]
+    pub(super) play: Option<ChirpPart>,
+    /// Show what was found, and change nothing
+    #[arg(long, conflicts_with = "play")]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ChirpPart {
+    /// The car that is heard in time already
+    Reference,
+    /// The car whose delay is to be found
+    Measured,
 }
 
 #[derive(Debug, Args)]

@@ -28,7 +28,7 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("DBUS_SYSTEM_BUS_ADDRESS", "Where the system bus is, if not at its usual place."),
 ];
 
-const JSON: [(&str, &str); 17] = [
+const JSON: [(&str, &str); 18] = [
     (
         "status",
         "One object: version, device, name, convoy, controller, is_controller, connection (socketIO: connected, \
@@ -61,6 +61,11 @@ const JSON: [(&str, &str); 17] = [
     ("library problems", "{\"problems\": [{\"path\", \"problem\"}]}"),
     ("outputs", "{\"outputs\": [{\"name\", \"description\", \"active\"}]}"),
     ("outputs delay", "{\"output\", \"delay_us\"}"),
+    (
+        "calibrate",
+        "{\"output\", \"delay_us\", \"before_us\": as it was set, \"clarity\": 0 to 1, how much of what was heard was \
+         the chirps, \"stored\": true or false}; with --play {\"chirps\": how many times}",
+    ),
     (
         "who",
         "{\"convoy\", \"controller\", \"members\": [{\"device\", \"user\", \"name\", \"online\", \"kind\", and of whom \

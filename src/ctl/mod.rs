@@ -1,11 +1,13 @@
 //! COMMANDS: `jamzctl`, the head unit's command line, over D-Bus.
 
 mod args;
+mod calibrate;
 mod check;
 mod failure;
 mod manual;
 mod out;
 mod position;
+mod recording;
 mod resolve;
 mod roadside;
 mod show;
@@ -148,6 +150,7 @@ async fn inform(client: &Client, verb: Verb, out: Out) -> Result<(), Failure> {
         Verb::Outputs(OutputsArguments { verb: Some(OutputsVerb::Delay { delay_ms, output }) }) => {
             delay(client, delay_ms, output, out).await
         }
+        Verb::Calibrate(arguments) => calibrate::run(client, arguments, out).await,
         Verb::Found { name } => roadside::found(client, name, out).await,
         Verb::Who => {
             let status = client.status().await?;

@@ -124,6 +124,9 @@ impl Edges {
                 let link = |invitation| Answer::Link(self.link(&invitation));
                 return Left::Answer { request, result: result.map(link) };
             }
+            Output::Chirping { request, result } => {
+                return Left::Answer { request, result: result.map(|at| Answer::Chirping { at }) };
+            }
             Output::Store(change) => {
                 let id = change.id.clone();
                 if self.store.send(Write::Own(change)).is_err() {

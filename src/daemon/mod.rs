@@ -1,6 +1,7 @@
 //! RUNS: the loop around the core, the configuration, the watchdog. The only place where edges meet.
 
 mod args;
+mod calibration;
 pub mod config;
 mod crashes;
 mod edges;

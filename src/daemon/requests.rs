@@ -1,5 +1,6 @@
 //! Requests of the API: commands go to the core, questions to the edge that knows.
 
+use super::calibration;
 use super::config::Config;
 use super::edges::Edges;
 use super::roadside::{self, Core, Reply};
@@ -42,6 +43,11 @@ impl Requests {
             }
             Request::Gathering(wish) => {
                 roadside::fulfil(wish, convoy, edges.founding().clone(), self.core(edges), reply);
+                None
+            }
+            Request::Measurement { microphone } => {
+                let (output, ears) = (config.audio.output.clone(), edges.audio.ears());
+                calibration::measure(output, microphone, ears, self.core(edges), reply);
                 None
             }
             Request::Command(command @ (Command::Leave | Command::Join { .. }))

@@ -27,7 +27,7 @@ impl Core {
         self.obey(Command::Join { convoy: roadside.convoy.clone() }).await
     }
 
-    async fn obey(self, command: Command) -> Result<Answer, Refusal> {
+    pub(super) async fn obey(self, command: Command) -> Result<Answer, Refusal> {
         let ends = || Refusal::Failed("the head unit is shutting down".into());
         let Self { request, answer, inputs } = self;
         inputs.send(Input::Command { request, command }).await.map_err(|_| ends())?;

@@ -90,8 +90,11 @@ impl World {
                 }
             }
             Output::Notice(notice) => self.take_notice(car, &notice),
-            Output::Audio(_) | Output::Resolve(_) | Output::Invited { .. } | Output::Lan(LanCommand::Invite { .. }) => {
-            }
+            Output::Audio(_)
+            | Output::Resolve(_)
+            | Output::Invited { .. }
+            | Output::Chirping { .. }
+            | Output::Lan(LanCommand::Invite { .. }) => {}
         }
     }
 }

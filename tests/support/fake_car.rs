@@ -9,8 +9,8 @@ use jamz::core::id::{ConvoyId, ConvoyName, DeviceId, EntryId, TrackId};
 use jamz::core::io::Notice;
 use jamz::core::playlist::Track;
 use jamz::core::request::{
-    Addition, Command, Done, Gathering, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, OutputInfo, Query,
-    Reach, Refusal,
+    Addition, Command, Done, Gathering, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, Measured,
+    OutputInfo, Query, Reach, Refusal,
 };
 use jamz::core::roadside::Invitation;
 use jamz::core::status::{ActiveSync, Connection, Member, MemberKind, PeerState, SocketState, Status};
@@ -164,6 +164,10 @@ async fn answer(
             Request::Command(command) => obey(&mut inside, command),
             Request::Query(query) => Ok(look_up(&inside, query)),
             Request::Gathering(wish) => gather(&mut inside, wish),
+            Request::Measurement { .. } => match &inside.refusal {
+                Some(refusal) => Err(refusal.clone()),
+                None => Ok(Answer::Measured(Measured { output: "virtual".into(), delay_us: 37_412, clarity: 0.75 })),
+            },
         };
         show(&mut inside, &status, &queue);
         let _ = reply.send(result);
@@ -212,6 +216,7 @@ fn obey(inside: &mut Inside, command: Command) -> Result<Answer, Refusal> {
         Command::Volume { level } => inside.status.volume = level,
         Command::Duck { on } => inside.status.ducked = on,
         Command::OutputDelay { delay_us, .. } => inside.status.audio.delay_us = delay_us,
+        Command::Chirp { .. } => return Ok(Answer::Chirping { at: MonotonicClock.now() }),
         Command::QueueAdd { tracks, mut index } => {
             for addition in tracks {
                 push(inside, addition, index);

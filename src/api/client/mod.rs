@@ -18,7 +18,7 @@ use crate::core::changes::ChangeId;
 use crate::core::code::Code;
 use crate::core::id::{ConvoyId, ConvoyName, DeviceId, EntryId};
 use crate::core::request::{
-    Addition, Done, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, OutputInfo, Reach,
+    Addition, Done, HistoryEntry, InvitationLink, LibraryProblem, LibraryTrack, Measured, OutputInfo, Reach,
 };
 use crate::core::roadside::Invitation;
 use crate::core::status::Status;
@@ -248,6 +248,23 @@ impl Client {
     /// As [`Self::status`].
     pub async fn set_output_delay(&self, output: &str, delay_us: i64) -> Result<(), ClientError> {
         Ok(self.player.set_output_delay(output.to_owned(), delay_us).await?)
+    }
+
+    /// What the output in use is found to need by a microphone; the one that can hear it, where the name is empty.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn measure_output_delay(&self, microphone: &str) -> Result<Measured, ClientError> {
+        let (output, delay_us, clarity) = self.player.measure_output_delay(microphone.to_owned()).await?;
+        Ok(Measured { output, delay_us, clarity: clarity as f32 })
+    }
+
+    /// Plays chirps for a recording of two cars; they have ended so many microseconds from now.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn chirp(&self, is_reference: bool) -> Result<i64, ClientError> {
+        Ok(self.player.chirp(is_reference).await?)
     }
 
     /// # Errors

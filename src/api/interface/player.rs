@@ -1,13 +1,16 @@
 //! `com.trafficjamz.HeadUnit1.Player`: what plays in the convoy, and this car's loudness.
 
-use super::Quiet;
 use super::row::TrackRow;
+use super::{Quiet, bounded};
 use crate::api::car::Car;
 use crate::api::error::Error;
+use crate::core::chirp::Part;
 use crate::core::id::EntryId;
-use crate::core::request::Command;
+use crate::core::request::{Command, Measured};
 use zbus::interface;
 use zbus::object_server::SignalEmitter;
+
+const MICROPHONE_BYTES_MAX: usize = 256;
 
 pub(crate) struct Player {
     car: Car,
@@ -84,6 +87,24 @@ impl Player {
     async fn set_output_delay(&self, output: String, delay_us: i64) -> Result<(), Error> {
         self.car.command(Command::OutputDelay { output, delay_us }).await?;
         Ok(())
+    }
+
+    /// Plays chirps, listens to them by a microphone ("alsa", "alsa:CARD", "virtual"; an empty name means the one that
+    /// can hear the output), and returns the output in use, the delay that it was found to have, in microseconds, and
+    /// how clearly that was heard (0 to 1). Takes some seconds, sets nothing, and is refused while music plays.
+    #[zbus(out_args("output", "delay_us", "clarity"))]
+    async fn measure_output_delay(&self, microphone: String) -> Result<(String, i64, f64), Error> {
+        bounded("the microphone's name", &microphone, MICROPHONE_BYTES_MAX)?;
+        let Measured { output, delay_us, clarity } = self.car.measure(microphone).await?;
+        Ok((output, delay_us, f64::from(clarity)))
+    }
+
+    /// Plays chirps for a recording of two cars of one convoy, and returns how long from now, in microseconds, it takes
+    /// until they have ended. The reference car plays them in time, by its output's delay; the other one, which is to
+    /// be measured, as if it had none.
+    #[zbus(out_args("ends_in_us"))]
+    async fn chirp(&self, is_reference: bool) -> Result<i64, Error> {
+        self.car.chirp(if is_reference { Part::Reference } else { Part::Measured }).await
     }
 
     #[zbus(property)]

@@ -11,6 +11,7 @@ pub use line::{Line, Loss, Player, Shared, line};
 pub use name::{OutputName, OutputNameError};
 
 use super::Config;
+use super::air::Air;
 use crate::core::clock::Monotonic;
 use crate::core::request::OutputInfo;
 use std::any::Any;
@@ -44,7 +45,7 @@ pub trait Card: Send {
 
 /// The card that the configuration names.
 #[must_use]
-pub fn card(config: &Config, clock: &Arc<dyn Monotonic>) -> Box<dyn Card> {
+pub(super) fn card(config: &Config, clock: &Arc<dyn Monotonic>, air: &Arc<Air>) -> Box<dyn Card> {
     match &config.output {
         OutputName::Alsa(name) => Box::new(alsa::AlsaCard { name: name.clone(), buffer_us: config.buffer_us }),
         OutputName::Virtual => Box::new(soft_card::SoftCard {
@@ -53,6 +54,7 @@ pub fn card(config: &Config, clock: &Arc<dyn Monotonic>) -> Box<dyn Card> {
             buffer_us: config.buffer_us,
             sink: soft_card::SinkKind::Recording(config.record.clone()),
             clock: Arc::clone(clock),
+            air: Arc::clone(air),
         }),
         OutputName::Wav(path) => Box::new(soft_card::SoftCard {
             rate_hz: config.rate_hz,
@@ -60,6 +62,7 @@ pub fn card(config: &Config, clock: &Arc<dyn Monotonic>) -> Box<dyn Card> {
             buffer_us: config.buffer_us,
             sink: soft_card::SinkKind::Wav(path.clone()),
             clock: Arc::clone(clock),
+            air: Arc::clone(air),
         }),
     }
 }

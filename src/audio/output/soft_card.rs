@@ -4,6 +4,7 @@ use super::line::{Loss, Player};
 use super::recording::Recording;
 use super::wav::WavFile;
 use super::{Card, MakePlayer, OutputError, Session};
+use crate::audio::air::Air;
 use crate::audio::realtime;
 use crate::core::clock::{MonoTime, Monotonic};
 use std::io;
@@ -43,6 +44,7 @@ pub(super) struct SoftCard {
     pub buffer_us: u32,
     pub sink: SinkKind,
     pub clock: Arc<dyn Monotonic>,
+    pub air: Arc<Air>,
 }
 
 /// Plays to nobody.
@@ -78,6 +80,7 @@ impl Card for SoftCard {
             player: make(self.rate_hz),
             sink,
             clock: Arc::clone(&self.clock),
+            air: Arc::clone(&self.air),
             rate_hz: f64::from(self.rate_hz) * (1.0 + self.ppm * 1e-6),
             period,
             buffer,
@@ -112,6 +115,7 @@ struct Converter {
     player: Player,
     sink: Box<dyn Sink>,
     clock: Arc<dyn Monotonic>,
+    air: Arc<Air>,
     /// Frames it truly plays in a second of the monotonic clock.
     rate_hz: f64,
     period: usize,
@@ -165,6 +169,8 @@ impl Converter {
             let room = self.buffer as f64 - waiting;
             if room >= self.period as f64 {
                 self.ask(Some(waiting))?;
+                let sound = self.pcm.iter().map(|[left, _]| f32::from(*left) / 32_768.0);
+                self.air.carry(start, self.written - self.period as u64 - first, self.rate_hz, sound);
             } else {
                 let rest_us = (self.period as f64 - room) * 1e6 / self.rate_hz;
                 std::thread::sleep(Duration::from_micros(rest_us as u64 + 1));

@@ -1,14 +1,18 @@
 //! The right sound at the right moment: renders the plan, block by block, for a sound card whose every frame has a
 //! known instant. Reads no clock and owns no thread, so tests drive it as fast as they like.
 
+mod chirps;
 mod dac_clock;
 mod fade;
 mod grid;
+mod heard;
 mod kernel;
 mod voice;
 mod window;
 
+pub use chirps::Chirps;
 pub use dac_clock::{DacClock, DacLine, Observation};
+pub use heard::Heard;
 pub use kernel::Kernel;
 
 use super::Frame;
@@ -45,16 +49,6 @@ const VOICES_MAX: usize = 8;
 const VOLUME_US: f64 = 50_000.0;
 const IN_SYNC_US: f64 = 5_000.0;
 
-/// What is heard now.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Heard {
-    pub in_sync: bool,
-    pub offset_us: Option<f64>,
-    pub correction_ppm: f64,
-    pub realigns: u64,
-    pub problem: Option<String>,
-}
-
 /// Renders the plan.
 pub struct Pacer {
     device_hz: u32,
@@ -66,6 +60,7 @@ pub struct Pacer {
     voices: Vec<Voice>,
     kernels: BTreeMap<u32, Arc<Kernel>>,
     volume: Fade,
+    pub chirps: Chirps,
     /// The next frame to render, as the card counts.
     frame: u64,
     epoch: Option<u32>,
@@ -85,6 +80,7 @@ impl Pacer {
             voices: Vec::new(),
             kernels: BTreeMap::new(),
             volume: Fade::new(1.0, VOLUME_US, device_hz),
+            chirps: Chirps::default(),
             frame: 0,
             epoch: None,
             jolted_until: 0,
@@ -178,6 +174,7 @@ impl Pacer {
         }
         self.mix(grid.as_ref(), block);
         self.voices.retain(|voice| voice.stage != Stage::Over);
+        self.chirps.mix(line, self.frame, block);
         for frame in block.iter_mut() {
             let volume = self.volume.next();
             *frame = frame.map(|sample| (sample * volume).clamp(-1.0, 1.0));

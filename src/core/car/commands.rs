@@ -31,6 +31,7 @@ impl Car {
                 Ok(Vec::new())
             }
             Command::OutputDelay { output, delay_us } => self.set_output_delay(output, delay_us, now),
+            Command::Chirp { part } => return self.chirp(request, part, now),
             Command::Join { convoy } => return self.join(request, convoy, now),
             Command::Leave => self.leave(now),
             Command::Invite { role } => return self.ask_for_invitation(request, role),
@@ -75,6 +76,7 @@ impl Car {
             Command::Volume { .. }
             | Command::Duck { .. }
             | Command::OutputDelay { .. }
+            | Command::Chirp { .. }
             | Command::Join { .. }
             | Command::Leave
             | Command::Invite { .. } => Vec::new(),

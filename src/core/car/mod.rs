@@ -3,6 +3,7 @@
 
 mod authorship;
 mod backend;
+mod chirp;
 mod commands;
 mod invite;
 mod memory;

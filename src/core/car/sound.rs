@@ -22,6 +22,8 @@ pub(super) struct Sound {
     pub volume: f64,
     pub ducked: bool,
     pub delays_us: BTreeMap<String, i64>,
+    /// When the chirps that were told last have ended.
+    pub chirps_until: MonoTime,
 }
 
 impl Sound {
@@ -33,7 +35,7 @@ impl Sound {
         while delays_us.len() > OUTPUTS_MAX {
             delays_us.pop_last();
         }
-        Self { volume, ducked: false, delays_us }
+        Self { volume, ducked: false, delays_us, chirps_until: MonoTime(i64::MIN) }
     }
 }
 

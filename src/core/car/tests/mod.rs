@@ -4,6 +4,7 @@ mod alone;
 mod backend;
 mod backend_again;
 mod backend_cars;
+mod chirp;
 mod clock;
 mod edits;
 mod gone;
