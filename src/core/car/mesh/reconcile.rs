@@ -230,8 +230,8 @@ impl Car {
         }
     }
 
-    /// Whether who sends `beat` follows from now on, and holds something else than the state that was passed on a moment
-    /// ago: it may have agreed with what was here before, and would wait.
+    /// Whether who sends `beat` follows from now on, and holds something else than the state that was passed on a
+    /// moment ago: it may have agreed with what was here before, and would wait.
     pub(super) fn misses_state(&mut self, from: &DeviceId, beat: &Beat, now: MonoTime) -> bool {
         let has_followed = self.followers().any(|(device, _)| device == from);
         let follows = !has_followed && self.is_led_here(from, &beat.route);
