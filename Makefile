@@ -1,15 +1,17 @@
 # What can be done here; `make help` lists it.
 
-.PHONY: help run test check sim bench-clock
+.PHONY: help run test check sim bench-clock bench-offset
 .DEFAULT_GOAL := help
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "make run takes MUSIC=dir (what to play), DEMO_CARS=n, DEMO_SECONDS=n (end by itself, and judge what was heard)"
 	@echo "and DEMO_SCRIPT=\"5 cut-internet; 8 pause; 10 play; 18 restore; 20 next\" (do that, and judge it),"
 	@echo "DEMO_MESH=off (cars without links to each other)."
 	@echo "make bench-clock takes SEED=n and PICTURES=dir (where it draws the errors over time: target/bench-clock)."
+	@echo "make bench-offset takes CONDITIONS=\"clean skewed ...\", SECONDS=n (180: how long each is measured), OUT=dir (logs and"
+	@echo "figures: target/bench-offset), PEERS=snapcast (installs it) or none, PROGRAMS=dir (ready-built ones)."
 	@echo "make sim takes SCHEDULES=n and FIRST=seed (a part of many), JOBS=n, PLANTS=0 (without the planted bugs),"
 	@echo "or SEED=n: that drive with its log (PLANT=name: with a bug planted)."
 
@@ -32,6 +34,11 @@ bench-clock: ## The estimator of convoy time beside those of its peers, on model
 	@scripts/needs rust build
 	@cargo bench --quiet --locked --profile demo --no-default-features --bench clock -- \
 		--seed $(or $(SEED),1) --pictures $(abspath $(or $(PICTURES),target/bench-clock))
+
+bench-offset: ## How far apart three cars' sound cards are on bad roads, beside Snapcast; as root; a table and JSON
+	@scripts/needs rig $(if $(PROGRAMS),,rust build) $(filter snapcast,$(PEERS))
+	@$(if $(PROGRAMS),,cargo build --locked --profile demo --bins)
+	@SECONDS_EACH=$(SECONDS) OUT=$(OUT) PEERS=$(PEERS) PROGRAMS=$(PROGRAMS) benches/rig.sh $(CONDITIONS)
 
 check: ## Formatting, lints, documentation, licences and sources of all dependencies
 	@scripts/needs rust build check

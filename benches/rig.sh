@@ -1,96 +1,207 @@
 #!/usr/bin/env bash
-# Measures three cars on a rig: namespaces with a link each, and ALSA cards whose every sample has a known instant.
+# How far apart the cars' sound cards are, under each condition of the road: three cars in network namespaces with a link
+# each, and cards whose every sample has a known instant (benches/rig). Snapcast goes the same road where it is installed.
 #
-#   sudo RIG=dir benches/rig.sh [SECONDS] ["LINK"] [OUT]
+#     benches/rig.sh [CONDITION...]      all that rig/conditions.sh names; `make bench-offset` builds what it needs
 #
-# RIG holds the rig's tools (net_up.sh, link.sh, asound.sh, mksig.py, ana.py, gaps.py and what its Makefile builds). LINK is
-# delay, jitter and loss of each way and a rate, as link.sh takes it; OUT, a fresh folder, gets records, logs and figures.
-# SKEW=1 gives every car a system clock that runs at another rate as well. PROGRAMS names the folder of the programs (default:
-# cargo's release folder).
+# SECONDS_EACH=n is how long each is measured (180; a cut that is not told otherwise lasts 1800), OUT=dir gets logs and
+# figures (target/bench-offset), PROGRAMS=dir has the programs (cargo's demo folder), PEERS=none leaves others' players out,
+# KEEP=1 keeps what the cards played. Progress goes to stderr; the last line of stdout is JSON, and the exit status is 1
+# when one of our bars is missed. Root only, as it makes namespaces. Needs `scripts/needs rig`.
 set -euo pipefail
 
-rig=$(realpath "${RIG:?name the folder of the rig: RIG=dir benches/rig.sh}")
-seconds=${1:-180}
-link=${2:-0 0 0 0 0 0 0}
-out=$(realpath -m "${3:-rig-$(date +%Y%m%d-%H%M%S)}")
 root=$(cd "$(dirname "$0")/.." && pwd)
-programs=${PROGRAMS:-$(cd "$root" && cargo metadata --format-version 1 --no-deps | jq -r .target_directory)/release}
-crystals_ppm=(0 40 -35)
-clocks_ppm=(0 30 -25)
-settle_s=15
+rig=$root/benches/rig
+# shellcheck source=benches/rig/net.sh
+. "$rig/net.sh"
+# shellcheck source=benches/rig/cars.sh
+. "$rig/cars.sh"
+# shellcheck source=benches/rig/peers.sh
+. "$rig/peers.sh"
+# shellcheck source=benches/rig/conditions.sh
+. "$rig/conditions.sh"
 
-for program in jamzd jamzctl jamz-server; do
-    [ -x "$programs/$program" ] || { echo "$programs/$program is missing: cargo build --release" >&2; exit 1; }
+if [ "$(id -u)" != 0 ]; then
+    echo "the rig makes network namespaces, which takes root: sudo make bench-offset" >&2
+    exit 1
+fi
+conditions=("$@")
+[ $# -gt 0 ] || conditions=("${all_conditions[@]}")
+for condition in "${conditions[@]}"; do
+    set_condition "$condition"
 done
-mkdir "$out"
-mkdir "$out/run" "$out/music" "$out/server" "$out/cards"
+seconds_each=${SECONDS_EACH:-}
+if ! [[ ${seconds_each:-180} =~ ^[0-9]{1,5}$ ]] || [ "${seconds_each:-180}" -lt 10 ]; then
+    echo "SECONDS_EACH is how long each condition is measured: 10 or more, not \"$seconds_each\"" >&2
+    exit 2
+fi
 
-pids=()
+target=${CARGO_TARGET_DIR:-$root/target}
+programs=$(realpath -m "${PROGRAMS:-$target/demo}")
+for program in jamzd jamzctl jamz-server; do
+    if ! [ -x "$programs/$program" ]; then
+        echo "$programs/$program is missing: make bench-offset builds it" >&2
+        exit 1
+    fi
+done
+build=$(realpath -m "$target/rig")
+make --quiet -C "$rig" BUILD="$build"
+out=$(realpath -m "${OUT:-$target/bench-offset}")
+mkdir -p "$out"
+results=$out/results
+: >"$results"
+cars=3
+settle_s=20
+# The track goes on for so long beyond the measuring: cars have to meet first.
+spare_s=120
+
+now_s() { /usr/bin/python3 -c 'import time; print(f"{time.monotonic():.3f}")'; }
+say() { echo "$*" >&2; }
+
+# Lets seconds go by, and shows them to who watches; calls what the condition has to do in each.
+#     pass WHAT SECONDS [DO]      DO gets how many seconds have gone by
+pass() {
+    local what=$1 seconds=$2 do=${3:-:} started=$SECONDS passed=-1
+    [ -t 2 ] || say "$title: $what, $seconds s"
+    while ((SECONDS - started < seconds)); do
+        while ((passed < SECONDS - started && passed < seconds)); do
+            passed=$((passed + 1))
+            [ ! -t 2 ] || printf '\r\033[K%s: %s, %d of %d s' "$title" "$what" "$passed" "$seconds" >&2
+            "$do" "$passed"
+        done
+        sleep 0.1
+    done
+    [ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+# Of a part of the run: what it started, and its namespaces.
+finish_part() {
+    end_children
+    net_down
+    [ -n "${KEEP:-}" ] || rm -f "$run"/cards/*.raw
+}
+
+# To the end of it, or of this part.
+await_child() {
+    local status=0
+    wait "${children[$1]}" || status=$?
+    unset "children[$1]"
+    return "$status"
+}
+
+make_track() {
+    [ -s "$music/noise.wav" ] || "$rig/noise.py" "$music/noise.wav" "$1"
+}
+
+begin_part() {
+    trap finish_part EXIT
+    trap 'exit 143' TERM
+    ended_cards=()
+    rm -rf "$run"
+    mkdir -p "$run/cards"
+    net_up "$cars" "$build" "$run"
+    ! $with_lan || net_lan "$cars"
+    net_link "$link_all" $(seq "$cars")
+    [ -z "$link_one" ] || net_link "$link_one" "$cars"
+    write_asound_conf
+}
+
+# What is said of a part, as one line of JSON: what its cards say, what was looked at beside, and whether that is enough.
+#     end_part WHO SECONDS FROM_S TO_S
+end_part() {
+    local load
+    load=$(cut -d ' ' -f 1 /proc/loadavg)
+    end_children
+    net_down
+    [ -t 2 ] || say "$title: what the cards played"
+    child analysis "$run/figures" "$rig/offsets.py" "$run/cards" "$music/noise.wav" "$3" "$4" \
+        "${ended_cards[@]}"
+    await_child analysis || { cat "$run/figures" >&2; return 1; }
+    jq -c --arg condition "$condition" --arg who "$1" --argjson seconds "$2" --argjson load "$load" \
+        --arg bar "$bar" --slurpfile beside <("$beside") \
+        '{condition: $condition, who: $who, seconds: $seconds, load: $load, bar: $bar} + . + $beside[0]
+        | .ok = ('"$verdict"' and .count >= 0.9 * .expected)' "$run/figures" >>"$results"
+}
+
+ours() {
+    local number from_s
+    run=$out/$condition/jamz
+    begin_part
+    start_server
+    for ((number = 1; number <= cars; number++)); do
+        make_car "$number" "$with_mesh" "$music"
+        start_car "$number" "$skewed"
+    done
+    await_cars "$cars" 1
+    ctl 1 queue add noise >/dev/null
+    ctl 1 play >/dev/null
+    pass settling "$settle_s"
+    from_s=$(now_s)
+    pass measuring "$seconds" "$each_second"
+    end_part jamz "$seconds" "$from_s" "$(now_s)"
+}
+
+snapcast() {
+    local from_s
+    run=$out/$condition/snapcast
+    begin_part
+    start_snapcast "$cars" "$peer_skewed" "$music/noise.wav"
+    pass settling "$settle_s"
+    from_s=$(now_s)
+    pass measuring "$seconds"
+    verdict=true
+    end_part snapcast "$seconds" "$from_s" "$(now_s)"
+}
+
+part=''
 finish() {
-    local pid
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-    "$rig/net_down.sh" 3 "$out/run"
+    if [ -n "$part" ]; then
+        kill "$part" 2>/dev/null || true
+        wait "$part" 2>/dev/null || true
+    fi
+    rm -rf "$out/music"
 }
 trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
-"$rig/mksig.py" "$out/music/signal.wav" $((seconds + 120)) 3000
-"$rig/mksig.py" "$out/signal.raw" $((seconds + 120)) 3000
-"$rig/net_up.sh" 3 "$out/run"
-"$rig/asound.sh" "$out/run/asound.conf"
-"$rig/link.sh" "$out/run" "$link"
-
-ip netns exec srv "$programs/jamz-server" --state "$out/server" --listen 10.77.0.1:7747 >"$out/server/log" 2>&1 &
-pids+=($!)
-until [ -s "$out/server/jwt-secret" ]; do sleep 0.1; done
-
-car() {
-    local number=$1 dir=$out/car$1
-    mkdir "$dir"
-    "$programs/jamz-server" token --state "$out/server" --user "car$number" --convoy rig >"$dir/token"
-    cat >"$dir/bus.conf" <<END
-<busconfig><type>session</type><listen>unix:path=$dir/bus</listen><auth>EXTERNAL</auth><policy context="default">
-<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
-END
-    cat >"$dir/jamzd.toml" <<END
-car = { name = "car$number" }
-convoy = { id = "rig" }
-server = { url = "http://10.77.0.1:7747", token_file = "$dir/token" }
-audio = { output = "alsa" }
-library = { folders = ["$out/music"] }
-bus = { bus = "unix:path=$dir/bus" }
-paths = { state = "$dir/state", cache = "$dir/cache" }
-END
-    dbus-daemon --nofork --config-file="$dir/bus.conf" 2>"$dir/bus.log" &
-    pids+=($!)
-    local skew=()
-    if [ -n "${SKEW:-}" ]; then
-        skew=(LD_PRELOAD="$rig/skew.so" SKEW_PPM="${clocks_ppm[number - 1]}")
+# In a shell of its own, so that one that goes wrong, or is interrupted, is cleaned up, and the others go on.
+#     apart WHO FUNCTION
+apart() {
+    local status=0
+    title="$condition, $1"
+    ("$2") &
+    part=$!
+    wait "$part" || status=$?
+    part=''
+    if [ "$status" != 0 ]; then
+        say "$title: it could not be measured"
+        jq -nc --arg condition "$condition" --arg who "$1" --arg bar "$bar" \
+            '{condition: $condition, who: $who, bar: $bar, error: "it could not be measured", ok: false}' >>"$results"
     fi
-    until [ -S "$dir/bus" ]; do sleep 0.05; done
-    awk -v car="$number" '{ printf "%s start c%s\n", $1, car }' /proc/uptime >>"$out/cards/events"
-    ip netns exec "cl$number" env VDAC_OUT="$out/cards/c$number" VDAC_PPM="${crystals_ppm[number - 1]}" \
-        ALSA_CONFIG_PATH="$out/run/asound.conf" "${skew[@]}" \
-        "$programs/jamzd" --config "$dir/jamzd.toml" >"$dir/log" 2>&1 &
-    pids+=($!)
 }
-for number in 1 2 3; do car "$number"; done
 
-ctl() { "$programs/jamzctl" --bus "unix:path=$out/car1/bus" "$@"; }
-for _ in $(seq 100); do
-    sleep 0.2
-    present=$(ctl --json status 2>/dev/null | jq '[.members[] | select(.online)] | length' 2>/dev/null || echo 0)
-    [ "$present" = 3 ] && ctl --json library search signal 2>/dev/null | jq -e 'length > 0' >/dev/null && break
-done
-ctl queue add signal
-ctl play
-sleep "$settle_s"
-sleep "$seconds"
-for number in 1 2 3; do
-    "$programs/jamzctl" --bus "unix:path=$out/car$number/bus" --json status >"$out/car$number/status.json"
-done
+# The condition, and how long it is measured: some take a while to happen.
+choose() {
+    set_condition "$1"
+    seconds=${seconds_each:-$seconds_usual}
+    ((seconds >= seconds_min)) || seconds=$seconds_min
+}
 
-for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-REF="$out/signal.raw" "$rig/ana.py" "$out/cards" "$settle_s" | tee "$out/figures"
-"$rig/gaps.py" "$out/cards" | tee -a "$out/figures"
+longest_s=0
+for condition in "${conditions[@]}"; do
+    choose "$condition"
+    ((seconds <= longest_s)) || longest_s=$seconds
+done
+music=$out/music
+mkdir -p "$music"
+say "a track of $((longest_s + spare_s)) s"
+make_track $((longest_s + spare_s))
+for condition in "${conditions[@]}"; do
+    choose "$condition"
+    apart jamz ours
+    if $with_peers && [ "${PEERS:-}" != none ] && has_snapcast; then
+        apart snapcast snapcast
+    fi
+done
+"$rig/report.py" "$results"

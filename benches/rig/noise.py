@@ -1,0 +1,25 @@
+#!/usr/bin/python3
+"""Writes a track of white noise that never repeats, so that any piece of it tells its place: noise.py FILE.wav SECONDS [SEED]
+
+16 bit, 48 kHz, the same on both channels, and the same again from the same seed. It is soft, so that a peer's FLAC has about
+music's bit rate.
+"""
+import sys
+import wave
+
+import numpy as np
+
+RATE_HZ = 48_000
+LOUDNESS_RMS = 3_000
+PEAK = 32_000
+
+path, seconds = sys.argv[1], int(sys.argv[2])
+seed = int(sys.argv[3]) if len(sys.argv) > 3 else 7
+random = np.random.default_rng(seed)
+with wave.open(path, "wb") as file:
+    file.setnchannels(2)
+    file.setsampwidth(2)
+    file.setframerate(RATE_HZ)
+    for _ in range(seconds):
+        samples = np.clip(np.round(random.standard_normal(RATE_HZ) * LOUDNESS_RMS), -PEAK, PEAK).astype("<i2")
+        file.writeframes(np.repeat(samples[:, None], 2, axis=1).tobytes())
