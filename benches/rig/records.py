@@ -1,7 +1,6 @@
 """Reads what the virtual cards wrote (see vdac.c): pieces of sound with the instant of each sample, and the silences between."""
 import glob
 import os
-import re
 import wave
 from dataclasses import dataclass
 
@@ -29,8 +28,7 @@ class Piece:
 
 def cards(folder):
     """The names of all cards that have a record, in order."""
-    names = {re.match(r"(.+)\.\d+\.seg$", os.path.basename(path)) for path in glob.glob(f"{folder}/*.seg")}
-    return sorted(match.group(1) for match in names if match)
+    return sorted({os.path.basename(path).split(".")[0] for path in glob.glob(f"{glob.escape(folder)}/*.seg")})
 
 
 def pieces(folder, card):
