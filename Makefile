@@ -36,6 +36,7 @@ bench-clock: ## The estimator of convoy time beside those of its peers, on model
 		--seed $(or $(SEED),1) --pictures $(abspath $(or $(PICTURES),target/bench-clock))
 
 bench-offset: ## How far apart three cars' sound cards are on bad roads, beside Snapcast; as root; a table and JSON
+	@test "$$(id -u)" = 0 || { echo "it makes network namespaces, which takes root: sudo make bench-offset" >&2; exit 1; }
 	@scripts/needs rig $(if $(PROGRAMS),,rust build) $(filter snapcast,$(PEERS))
 	@$(if $(PROGRAMS),,cargo build --locked --profile demo --bins)
 	@SECONDS_EACH=$(SECONDS) OUT=$(OUT) PEERS=$(PEERS) PROGRAMS=$(PROGRAMS) benches/rig.sh $(CONDITIONS)

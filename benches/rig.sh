@@ -89,8 +89,19 @@ await_child() {
     return "$status"
 }
 
-make_track() {
-    [ -s "$music/noise.wav" ] || "$rig/noise.py" "$music/noise.wav" "$1"
+analyse_offsets() {
+    child analysis "$run/figures" "$rig/offsets.py" "$run/cards" "$music/${tracks[0]}" "$1" "$2" "${ended_cards[@]}"
+}
+
+# Each condition has its tracks in a folder of their own, of its longest seconds and some to spare.
+make_tracks() {
+    local seed=0 track
+    music=$out/music/${#tracks[@]}
+    mkdir -p "$music"
+    for track in "${tracks[@]}"; do
+        seed=$((seed + 1))
+        [ -s "$music/$track" ] || "$rig/noise.py" "$music/$track" $((longest_s + spare_s)) "$seed"
+    done
 }
 
 begin_part() {
@@ -114,8 +125,7 @@ end_part() {
     end_children
     net_down
     [ -t 2 ] || say "$title: what the cards played"
-    child analysis "$run/figures" "$rig/offsets.py" "$run/cards" "$music/noise.wav" "$3" "$4" \
-        "${ended_cards[@]}"
+    "$analyse" "$3" "$4"
     await_child analysis || { cat "$run/figures" >&2; return 1; }
     jq -c --arg condition "$condition" --arg who "$1" --argjson seconds "$2" --argjson load "$load" \
         --arg bar "$bar" --slurpfile beside <("$beside") \
@@ -132,8 +142,8 @@ ours() {
         make_car "$number" "$with_mesh" "$music"
         start_car "$number" "$skewed"
     done
-    await_cars "$cars" 1
-    ctl 1 queue add noise >/dev/null
+    await_cars "$cars" "${#tracks[@]}"
+    "$queue"
     ctl 1 play >/dev/null
     pass settling "$settle_s"
     from_s=$(now_s)
@@ -145,7 +155,7 @@ snapcast() {
     local from_s
     run=$out/$condition/snapcast
     begin_part
-    start_snapcast "$cars" "$peer_skewed" "$music/noise.wav"
+    start_snapcast "$cars" "$peer_skewed" "$music/${tracks[0]}"
     pass settling "$settle_s"
     from_s=$(now_s)
     pass measuring "$seconds"
@@ -193,12 +203,9 @@ for condition in "${conditions[@]}"; do
     choose "$condition"
     ((seconds <= longest_s)) || longest_s=$seconds
 done
-music=$out/music
-mkdir -p "$music"
-say "a track of $((longest_s + spare_s)) s"
-make_track $((longest_s + spare_s))
 for condition in "${conditions[@]}"; do
     choose "$condition"
+    make_tracks
     apart jamz ours
     if $with_peers && [ "${PEERS:-}" != none ] && has_snapcast; then
         apart snapcast snapcast

@@ -1,8 +1,9 @@
 # The conditions of the road, and what has to hold under each; sourced by benches/rig.sh.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-all_conditions=(clean skewed jitter20 jitter40 blackout asymmetric-mesh asymmetric cut)
+all_conditions=(clean skewed jitter20 jitter40 blackout asymmetric-mesh asymmetric cut starts)
 
+round_s=12
 blackout_link='0 0 100 0 0 100 0'
 
 # Sets what the condition NAME is. Links are as net.sh takes them; `verdict` is of jq, over the figures of report.py.
@@ -10,7 +11,7 @@ set_condition() {
     bar='' verdict='' seconds_usual=180 seconds_min=10
     link_all=$net_clean_link link_one=''
     skewed=false peer_skewed=false with_mesh=true with_lan=false with_peers=false
-    each_second=: beside=nothing_beside
+    each_second=: beside=nothing_beside analyse=analyse_offsets tracks=(noise.wav) queue=queue_all
     case $1 in
         clean)
             with_peers=true
@@ -50,6 +51,14 @@ set_condition() {
             skewed=true seconds_usual=1800 each_second=cut_second
             below end_ms 3
             ;;
+        # Each round has three starts; twenty of them, if not told otherwise.
+        starts)
+            seconds_usual=$((20 * round_s)) seconds_min=$round_s
+            tracks=(noise1.wav noise2.wav noise3.wav)
+            queue=queue_rounds each_second=start_second analyse=analyse_starts
+            bar='max < 1 ms, none lost'
+            verdict='.max_ms != null and .max_ms < 1 and .lost_count == 0'
+            ;;
         *)
             echo "no such condition: $1 (there are ${all_conditions[*]})" >&2
             return 2
@@ -64,6 +73,33 @@ below() {
 }
 
 nothing_beside() { echo '{}'; }
+
+queue_all() { ctl 1 queue add --all noise >/dev/null; }
+
+queue_rounds() {
+    local round
+    for ((round = 0; round <= seconds / round_s; round++)); do
+        ctl 1 queue add "noise$((round % 3 + 1))" >/dev/null
+    done
+}
+
+# Each round is of the next track, from where it begins and from elsewhere.
+start_second() {
+    local round=$(($1 / round_s)) kind place_s
+    place_s=$((20 + round))
+    ((round < seconds / round_s)) || return 0
+    case $(($1 % round_s)) in
+        0) kind=next place_s=0 && ctl 1 next >/dev/null ;;
+        3) kind=seek && ctl 1 seek "$place_s" >/dev/null ;;
+        6) kind=pause && ctl 1 pause >/dev/null ;;
+        9) kind=play && ctl 1 play >/dev/null ;;
+        *) return 0 ;;
+    esac
+    jq -nc --argjson at_s "$(now_s)" --arg kind "$kind" --arg track "${tracks[(round + 1) % 3]}" --argjson place_s "$place_s" \
+        '{at_s: $at_s, kind: $kind, track: $track, place_s: $place_s}' >>"$run/controls"
+}
+
+analyse_starts() { child analysis "$run/figures" "$rig/starts.py" "$run/cards" "$music" "$run/controls"; }
 
 blackout_second() {
     case $1 in
