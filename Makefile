@@ -10,8 +10,8 @@ help: ## This list
 	@echo "and DEMO_SCRIPT=\"5 cut-internet; 8 pause; 10 play; 18 restore; 20 next\" (do that, and judge it),"
 	@echo "DEMO_MESH=off (cars without links to each other)."
 	@echo "make bench-clock takes SEED=n and PICTURES=dir (where it draws the errors over time: target/bench-clock)."
-	@echo "make bench-offset takes CONDITIONS=\"clean skewed ...\", SECONDS=n (180: how long each is measured), OUT=dir (logs and"
-	@echo "figures: target/bench-offset), PEERS=snapcast (installs it) or none, PROGRAMS=dir (ready-built ones)."
+	@echo "make bench-offset takes CONDITIONS=\"clean skewed ...\" (all nine), SECONDS=n (of each: 180, a cut 1800),"
+	@echo "OUT=dir (logs and figures: target/bench-offset), PEERS=snapcast (installs it) or none, PROGRAMS=dir (built ones)."
 	@echo "make sim takes SCHEDULES=n and FIRST=seed (a part of many), JOBS=n, PLANTS=0 (without the planted bugs),"
 	@echo "or SEED=n: that drive with its log (PLANT=name: with a bug planted)."
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# How far apart the cars' sound cards are, under each condition of the road: three cars in network namespaces with a link
-# each, and cards whose every sample has a known instant (benches/rig). Snapcast goes the same road where it is installed.
+# How far apart the cars' sound cards are, under each condition of the road: three cars in network namespaces with a
+# link each, and cards whose every sample has a known instant (benches/rig). Snapcast goes the same road where it is
+# installed.
 #
 #     benches/rig.sh [CONDITION...]      all that rig/conditions.sh names; `make bench-offset` builds what it needs
 #
 # SECONDS_EACH=n is how long each is measured (180; a cut that is not told otherwise lasts 1800), OUT=dir gets logs and
-# figures (target/bench-offset), PROGRAMS=dir has the programs (cargo's demo folder), PEERS=none leaves others' players out,
-# KEEP=1 keeps what the cards played. Progress goes to stderr; the last line of stdout is JSON, and the exit status is 1
-# when one of our bars is missed. Root only, as it makes namespaces. Needs `scripts/needs rig`.
+# figures (target/bench-offset), PROGRAMS=dir has the programs (cargo's demo folder), PEERS=none leaves others' players
+# out, KEEP=1 keeps what the cards played. Progress goes to stderr; the last line of stdout is JSON, and the exit
+# status is 1 when one of our bars is missed. Root only, as it makes namespaces. Needs `scripts/needs rig`.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,7 +23,7 @@ rig=$root/benches/rig
 . "$rig/conditions.sh"
 
 if [ "$(id -u)" != 0 ]; then
-    echo "the rig makes network namespaces, which takes root: sudo make bench-offset" >&2
+    echo "this makes network namespaces, which takes root: sudo make bench-offset" >&2
     exit 1
 fi
 conditions=("$@")
@@ -37,7 +38,8 @@ if ! [[ ${seconds_each:-180} =~ ^[0-9]{1,5}$ ]] || [ "${seconds_each:-180}" -lt 
 fi
 
 target=${CARGO_TARGET_DIR:-$root/target}
-programs=$(realpath -m "${PROGRAMS:-$target/demo}")
+cargo_target() { cd "$root" && cargo metadata --format-version 1 --no-deps | jq -r .target_directory; }
+programs=$(realpath -m "${PROGRAMS:-$(cargo_target)/demo}")
 for program in jamzd jamzctl jamz-server; do
     if ! [ -x "$programs/$program" ]; then
         echo "$programs/$program is missing: make bench-offset builds it" >&2
@@ -50,6 +52,7 @@ out=$(realpath -m "${OUT:-$target/bench-offset}")
 mkdir -p "$out"
 results=$out/results
 : >"$results"
+export PYTHONDONTWRITEBYTECODE=1
 cars=3
 settle_s=20
 # The track goes on for so long beyond the measuring: cars have to meet first.
@@ -117,7 +120,8 @@ begin_part() {
     write_asound_conf
 }
 
-# What is said of a part, as one line of JSON: what its cards say, what was looked at beside, and whether that is enough.
+# What is said of a part, as one line of JSON: what its cards say, what was looked at beside, and whether that is
+# enough.
 #     end_part WHO SECONDS FROM_S TO_S
 end_part() {
     local load

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Whether cars were as near to each other as their clocks say: bounds.py PLACES.npz BOUNDS
 
-BOUNDS has one line of JSON for each car and second. Two cars are inside their bounds when the offset between their cards
-is not larger than what both admit together. Prints one JSON object.
+BOUNDS has one line of JSON for each car and second. Two cars are inside their bounds when the offset between their
+cards is not larger than what both admit together. Prints one JSON object.
 """
 import itertools
 import json

@@ -95,7 +95,8 @@ start_second() {
         9) kind=play && ctl 1 play >/dev/null ;;
         *) return 0 ;;
     esac
-    jq -nc --argjson at_s "$(now_s)" --arg kind "$kind" --arg track "${tracks[(round + 1) % 3]}" --argjson place_s "$place_s" \
+    jq -nc --argjson at_s "$(now_s)" --arg kind "$kind" --argjson place_s "$place_s" \
+        --arg track "${tracks[(round + 1) % 3]}" \
         '{at_s: $at_s, kind: $kind, track: $track, place_s: $place_s}' >>"$run/controls"
 }
 

@@ -1,7 +1,8 @@
 # Hosts in network namespaces, each car behind a link of its own; sourced by benches/rig.sh.
 #
-# The server is 10.77.0.1 and car N 10.77.0.(10 + N) on the bridge to which the links lead; on the LAN of net_lan, which has no
-# other way out, car N is 10.78.0.(10 + N). Names hold the process's id, so that several rigs may run at once.
+# The server is 10.77.0.1 and car N 10.77.0.(10 + N) on the bridge to which the links lead; on the LAN of net_lan,
+# which has no other way out, car N is 10.78.0.(10 + N). Names hold the process's id, so that several rigs may run at
+# once.
 # shellcheck shell=bash
 
 net_prefix=rig$$
@@ -64,7 +65,7 @@ net_lan() {
     done
 }
 
-#     net_link LINK CAR...      as unetem.c takes it: "delay jitter loss" of the way there and of the way back, and a rate
+#     net_link LINK CAR...      LINK is what unetem.c takes: delay, jitter, loss of the way there and of the way back, a rate
 net_link() {
     local link=$1 car
     shift

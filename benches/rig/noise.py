@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes a track of white noise that never repeats, so that any piece of it tells its place: noise.py FILE.wav SECONDS [SEED]
+"""Writes a track of white noise, any piece of which tells its place: noise.py FILE.wav SECONDS SEED
 
 16 bit, 48 kHz, the same on both channels, and the same again from the same seed. It is soft, so that a peer's FLAC has
 about music's bit rate; only the first sample is as loud as can be, so that it is missed where it is not heard.
@@ -13,8 +13,7 @@ RATE_HZ = 48_000
 LOUDNESS_RMS = 3_000
 PEAK = 32_000
 
-path, seconds = sys.argv[1], int(sys.argv[2])
-seed = int(sys.argv[3]) if len(sys.argv) > 3 else 7
+path, seconds, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 random = np.random.default_rng(seed)
 with wave.open(path, "wb") as file:
     file.setnchannels(2)

@@ -100,7 +100,7 @@ class Finder:
 
 
 def places(played, reference, from_s, to_s):
-    """Where in the track a card was, in seconds, at each instant of the common grid; not a number where it was silent."""
+    """The instants of the common grid, and where in the track a card was at each, in seconds; NaN where unknown."""
     finder = Finder(reference)
     instants = np.arange(int(np.ceil(from_s / STEP_S)), int(to_s / STEP_S)) * STEP_S
     found = np.full(len(instants), np.nan)

@@ -1,4 +1,4 @@
-"""Reads what the virtual cards wrote (see vdac.c): pieces of sound with the instant of each sample, and the silences between."""
+"""Reads what the virtual cards wrote (see vdac.c): sound with the instant of each sample, and the silences between."""
 import glob
 import os
 import wave

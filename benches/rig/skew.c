@@ -1,7 +1,7 @@
 // Gives one process system clocks that run at another rate: LD_PRELOAD it, with SKEW_PPM in the environment.
 //
-// The virtual card reads the clock by a system call, and so stays where it is. All clocks of the machine are off alike, as
-// one crystal drives them; those of processor time are not touched.
+// The virtual card reads the clock by a system call, and so stays where it is. All clocks of the machine are off
+// alike, as one crystal drives them; those of processor time are not touched.
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Whether the cards start together, and with the first sample: starts.py FOLDER TRACKS CONTROLS
 
-TRACKS is the folder of the tracks; CONTROLS has a line of JSON for each control: at_s (by the monotonic clock), kind (next,
-seek, pause or play), track (its file), and of a seek place_s. Prints one JSON object: how far apart the starts of each pair
-of cards were, and which of them lost something.
+TRACKS is the folder of the tracks; CONTROLS has a line of JSON for each control: at_s (by the monotonic clock), kind
+(next, seek, pause or play), track (its file), and place_s, where in it that begins or is. Prints one JSON object: how
+far apart the starts of each pair of cards were, and which of them lost something.
 """
 import itertools
 import json
@@ -28,7 +28,8 @@ HALF_FADE_FRAMES = 240
 # What is more than so much later in the track has lost something; what is so much earlier is not where it should be.
 LATE_FRAMES = 48
 EARLY_FRAMES = 480
-# The first sample of each track is louder than all others (see noise.py), and still is where it falls between two frames.
+# The first sample of each track is louder than all others (see noise.py), and still is where it falls between two
+# frames.
 FIRST_SAMPLE = 32_000
 FIRST_SAMPLE_SHARE_MIN = 0.5
 # How far in the track a stretch may be from where its control has it.

@@ -2,9 +2,9 @@
 //
 //   unetem NAMESPACE TAP_THERE TAP_HERE LINK
 //
-// LINK is a file of one line, read again at SIGHUP: delay and jitter in ms and loss in percent of the way from NAMESPACE,
-// the same three of the way back, and a rate in kbit/s (0: no limit). Each frame's delay is drawn anew within +-jitter, and
-// no frame overtakes another, as on a real radio link. A loss of 100 is a blackout.
+// LINK is a file of one line, read again at SIGHUP: delay and jitter in ms and loss in percent of the way from
+// NAMESPACE, the same three of the way back, and a rate in kbit/s (0: no limit). Each frame's delay is drawn anew
+// within +-jitter, and no frame overtakes another, as on a real radio link. A loss of 100 is a blackout.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

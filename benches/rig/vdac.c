@@ -1,7 +1,7 @@
 // A virtual sound card, as an ALSA plug-in: when each of its samples is heard is known exactly.
 //
-// It plays at rate * (1 + ppm / 1e6) of the kernel's CLOCK_MONOTONIC, and runs dry as a real card does. Each time that it
-// is opened it writes two files, with k = 0, 1, ...:
+// It plays at rate * (1 + ppm / 1e6) of the kernel's CLOCK_MONOTONIC, and runs dry as a real card does. Each time that
+// it is opened it writes two files, with k = 0, 1, ...:
 //   RECORD.k.raw   every frame that was written to it
 //   RECORD.k.seg   F <format> <channels> <rate_hz>           what it was set to
 //                  S <start_ns> <first_frame> <rate_hz>      it started: frame first + i is heard at start + i / rate
