@@ -16,6 +16,8 @@ from records import cards, pieces, track
 
 # A control has taken effect when so much time has gone by, and nothing else is done before.
 EFFECT_S = 2.0
+# So long before a pause its stretch was there for certain.
+BEFORE_S = 0.5
 # A stretch is followed back to its start in such steps, by so long windows, which may be off by so many frames.
 STEP_FRAMES = 960
 WINDOW_FRAMES = 1_024
@@ -25,8 +27,9 @@ AROUND_FRAMES = 2_400
 SINC_LAGS = 32
 # Whatever is not a track's beginning comes under a fade, half of which is reached so late.
 HALF_FADE_FRAMES = 240
-# What is more than so much later in the track has lost something; what is so much earlier is not where it should be.
-LATE_FRAMES = 48
+# What begins so much later in the track has lost something; what is so much earlier is not where it should be. Where
+# one stretch fades into the other, the edge between them is known to 2 ms.
+LATE_FRAMES = 120
 EARLY_FRAMES = 480
 # The first sample of each track is louder than all others (see noise.py), and still is where it falls between two
 # frames.
@@ -65,7 +68,7 @@ class Stretch:
         return True
 
     def edge(self, direction):
-        """The frame at which the stretch begins (-1) or ends (1), and the place there."""
+        """The frame at which the stretch begins (-1) or ends (1), and the place there; it knows its place best near it."""
         while self._moved(self.frame + direction * STEP_FRAMES):
             pass
         first = max(0, self.frame - AROUND_FRAMES)
@@ -108,6 +111,11 @@ class Stretch:
         return bool(np.max(np.abs(near), initial=0) >= FIRST_SAMPLE_SHARE_MIN * FIRST_SAMPLE * self._gain())
 
 
+    def at_s(self, place):
+        """When the card was at a place of the track near the one that is known best."""
+        return self.piece.start_s + (self.frame + (place - self.place) / self.step) / self.piece.rate_hz
+
+
 def piece_at(played, at_s):
     for piece in played:
         if piece.start_s <= at_s < piece.end_s:
@@ -115,19 +123,17 @@ def piece_at(played, at_s):
     raise LookupError("the card does not run")
 
 
-def start(played, reference, control, paused_at):
-    """When a card began to do what it was told, and why that is wrong, if it is."""
+def start(played, reference, control, wanted):
+    """When a card was where it had to begin, and what is wrong with how it began, if anything is."""
     at_s = control["at_s"] + EFFECT_S
     stretch = Stretch(piece_at(played, at_s), reference, at_s, control["place_s"])
-    frame, place = stretch.edge(-1)
-    begun_s = stretch.piece.start_s + frame / stretch.piece.rate_hz
-    if control["kind"] == "next":
-        wrong = None if stretch.has_first_sample() else "without its first sample"
-    else:
-        wanted = paused_at if control["kind"] == "play" else control["place_s"] * TRACK_HZ + HALF_FADE_FRAMES
-        late = place - wanted
-        wrong = None if -EARLY_FRAMES < late < LATE_FRAMES else f"{late / TRACK_HZ * 1e3:+.2f} ms off in the track"
-    return begun_s, wrong
+    late = stretch.edge(-1)[1] - wanted
+    wrong = None
+    if control["kind"] == "next" and not stretch.has_first_sample():
+        wrong = "without its first sample"
+    elif not -EARLY_FRAMES < late < LATE_FRAMES:
+        wrong = f"{late / TRACK_HZ * 1e3:+.2f} ms off in the track"
+    return stretch.at_s(wanted), wrong
 
 
 def main():
@@ -137,25 +143,33 @@ def main():
     names = cards(folder)
     played = {name: pieces(folder, name) for name in names}
     references = {name: track(f"{tracks}/{name}") for name in {control["track"] for control in controls}}
-    paused_at, apart_s, lost = {}, [], []
+    apart_s, lost, worst = [], [], []
+    paused_at = None
     for control in controls:
+        kind, reference = control["kind"], references[control["track"]]
         begun_s = {}
-        reference = references[control["track"]]
+        if kind == "pause":
+            # All pause at the same place, or the next start says that they did not.
+            before_s = control["at_s"] - BEFORE_S
+            paused = Stretch(piece_at(played[names[0]], before_s), reference, before_s, control["place_s"])
+            paused_at = paused.edge(1)[1]
+            continue
+        wanted = {"next": 0, "seek": control["place_s"] * TRACK_HZ + HALF_FADE_FRAMES, "play": paused_at}[kind]
         for name in names:
             try:
-                if control["kind"] == "pause":
-                    piece = piece_at(played[name], control["at_s"])
-                    paused_at[name] = Stretch(piece, reference, control["at_s"] - 0.5, control["place_s"]).edge(1)[1]
-                    continue
-                begun_s[name], wrong = start(played[name], reference, control, paused_at.get(name))
+                begun_s[name], wrong = start(played[name], reference, control, wanted)
             except LookupError as problem:
                 wrong = str(problem)
             if wrong:
-                lost.append([name, control["kind"], round(control["at_s"], 1), wrong])
+                lost.append([name, kind, round(control["at_s"], 1), wrong])
         apart_s += [begun_s[a] - begun_s[b] for a, b in itertools.combinations(sorted(begun_s), 2)]
+        if begun_s:
+            spread_ms = (max(begun_s.values()) - min(begun_s.values())) * 1e3
+            worst.append([round(spread_ms, 3), kind, round(control["at_s"], 1)])
     starts = sum(control["kind"] != "pause" for control in controls)
     result = figures(np.array(apart_s))
     result["starts"], result["expected"] = starts, starts * len(names) * (len(names) - 1) // 2
+    result["worst"] = sorted(worst, reverse=True)[:5]
     result["lost_count"], result["lost"] = len(lost), lost[:20]
     print(json.dumps(result))
 
