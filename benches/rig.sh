@@ -92,18 +92,23 @@ await_child() {
     return "$status"
 }
 
-analyse_offsets() {
-    child analysis "$run/figures" "$rig/offsets.py" "$run/cards" "$music/${tracks[0]}" "$1" "$2" "${ended_cards[@]}"
+#     analyse_by COMMAND...      what it prints are the figures
+analyse_by() {
+    "$@" >"$run/figures" 2>"$run/analysis.log" &
+    children[analysis]=$!
 }
 
-# Each condition has its tracks in a folder of their own, of its longest seconds and some to spare.
+analyse_offsets() {
+    analyse_by "$rig/offsets.py" "$run/cards" "$music/${tracks[0]}" "$1" "$2" "${ended_cards[@]}"
+}
+
+# Each condition has tracks of its own, no longer than it needs: a car goes through all of a new one first.
 make_tracks() {
     local seed=0 track
-    music=$out/music/${#tracks[@]}
-    mkdir -p "$music"
+    rm -rf "${music:?}"/*
     for track in "${tracks[@]}"; do
         seed=$((seed + 1))
-        [ -s "$music/$track" ] || "$rig/noise.py" "$music/$track" $((longest_s + spare_s)) "$seed"
+        "$rig/noise.py" "$music/$track" $((seconds + spare_s)) "$seed"
     done
 }
 
@@ -120,8 +125,7 @@ begin_part() {
     write_asound_conf
 }
 
-# What is said of a part, as one line of JSON: what its cards say, what was looked at beside, and whether that is
-# enough.
+# What is said of a part, as a line of JSON: what its cards say, what was seen beside, and whether that is enough.
 #     end_part WHO SECONDS FROM_S TO_S
 end_part() {
     local load
@@ -130,7 +134,7 @@ end_part() {
     net_down
     [ -t 2 ] || say "$title: what the cards played"
     "$analyse" "$3" "$4"
-    await_child analysis || { cat "$run/figures" >&2; return 1; }
+    await_child analysis || { cat "$run/analysis.log" >&2; return 1; }
     jq -c --arg condition "$condition" --arg who "$1" --argjson seconds "$2" --argjson load "$load" \
         --arg bar "$bar" --slurpfile beside <("$beside") \
         '{condition: $condition, who: $who, seconds: $seconds, load: $load, bar: $bar} + . + $beside[0]
@@ -163,17 +167,20 @@ snapcast() {
     pass settling "$settle_s"
     from_s=$(now_s)
     pass measuring "$seconds"
-    verdict=true
+    # It is measured, and not judged.
+    verdict=true bar=''
+    [ "$skewed" = "$peer_skewed" ] || bar='(clocks not skewed)'
     end_part snapcast "$seconds" "$from_s" "$(now_s)"
 }
 
+music=$(mktemp -d "$out/music.XXXXXX")
 part=''
 finish() {
     if [ -n "$part" ]; then
         kill "$part" 2>/dev/null || true
         wait "$part" 2>/dev/null || true
     fi
-    rm -rf "$out/music"
+    rm -rf "$music"
 }
 trap finish EXIT
 trap 'exit 130' INT
@@ -202,11 +209,6 @@ choose() {
     ((seconds >= seconds_min)) || seconds=$seconds_min
 }
 
-longest_s=0
-for condition in "${conditions[@]}"; do
-    choose "$condition"
-    ((seconds <= longest_s)) || longest_s=$seconds
-done
 for condition in "${conditions[@]}"; do
     choose "$condition"
     make_tracks

@@ -50,6 +50,7 @@ set_condition() {
         cut)
             skewed=true seconds_usual=1800 each_second=cut_second
             below end_ms 3
+            bar+=' (after 1800 s)'
             ;;
         # Each round has three starts; twenty of them, if not told otherwise.
         starts)
@@ -100,7 +101,7 @@ start_second() {
         '{at_s: $at_s, kind: $kind, track: $track, place_s: $place_s}' >>"$run/controls"
 }
 
-analyse_starts() { child analysis "$run/figures" "$rig/starts.py" "$run/cards" "$music" "$run/controls"; }
+analyse_starts() { analyse_by "$rig/starts.py" "$run/cards" "$music" "$run/controls"; }
 
 blackout_second() {
     case $1 in

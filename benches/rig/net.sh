@@ -65,7 +65,7 @@ net_lan() {
     done
 }
 
-#     net_link LINK CAR...      LINK is what unetem.c takes: delay, jitter, loss of the way there and of the way back, a rate
+#     net_link LINK CAR...      LINK as unetem.c has it: delay, jitter, loss of the way there, of the way back, a rate
 net_link() {
     local link=$1 car
     shift

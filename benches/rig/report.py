@@ -24,13 +24,11 @@ def verdict(result):
 
 
 def row(result):
-    ours = result["who"] == "jamz"
-    bar = " ".join([result["bar"] if ours else "-", result.get("note", "")]).strip()
     return [
         result["condition"],
         result["who"],
         cell(result.get("seconds"), 0),
-        bar,
+        result["bar"] or "-",
         *(cell(result.get(name), 3) for name in FIGURES),
         cell(result.get("silence_ms"), 0),
         cell(result.get("jumps"), 0),

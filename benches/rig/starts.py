@@ -68,7 +68,7 @@ class Stretch:
         return True
 
     def edge(self, direction):
-        """The frame at which the stretch begins (-1) or ends (1), and the place there; it knows its place best near it."""
+        """The frame at which the stretch begins (-1) or ends (1), and the place there. It is known best there."""
         while self._moved(self.frame + direction * STEP_FRAMES):
             pass
         first = max(0, self.frame - AROUND_FRAMES)
