@@ -102,7 +102,7 @@ analyse_offsets() {
     analyse_by "$rig/offsets.py" "$run/cards" "$music/${tracks[0]}" "$1" "$2" "${ended_cards[@]}"
 }
 
-# Each condition has tracks of its own, no longer than it needs: a car goes through all of a new one first.
+# Each condition has tracks of its own, no longer than it needs: they are large, and each car reads them.
 make_tracks() {
     local seed=0 track
     rm -rf "${music:?}"/*
