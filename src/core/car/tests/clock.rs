@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A server that was in reach, is not, and comes back with a clock that is so much further ahead, as music plays or not.
+/// A server that was in reach, is not, and comes back with a clock that is so much further ahead; music plays or not.
 fn met_again(ahead_us: i64, further_us: i64, plays: bool) -> Bench {
     let mut bench = Bench::new(in_convoy());
     bench.join(Snapshot::default(), ahead_us);
