@@ -12,7 +12,7 @@ use std::path::Path;
 const FOUND_MAX: u64 = 150;
 
 /// Drives that went wrong once, and what was wrong then.
-const LEARNED_FROM: [(u64, &str); 19] = [
+const LEARNED_FROM: [(u64, &str); 20] = [
     (1_002, "what followed a removed entry was forgotten where its removal came ahead of its being played"),
     (1_251, "music that ran out after such an entry went on for ever at others"),
     (1_105, "who had rebooted was not told that a control of his counted no more"),
@@ -34,6 +34,7 @@ const LEARNED_FROM: [(u64, &str); 19] = [
     (505_242, "all stepped to the clock of one that had rebooted and had the convoy's time from nobody yet"),
     (506_596, "who came to follow just after a server's state was taken over waited for it for more than a second"),
     (604_320, "the clock was led about by answers that had been held up and came all at once"),
+    (653_571, "a car had no word on its clock from when a server came back until that had answered"),
     (500_927, "who had rebooted was obeyed for the server's sake before he had its state"),
 ];
 

@@ -42,7 +42,7 @@ impl Car {
             ServerEvent::Up { dialect, challenge } => {
                 self.papers.challenge = challenge;
                 // It may be another server, or keep another time than before.
-                self.estimator.begin_anew();
+                self.estimator.begin_anew(now);
                 self.ask_to_join(dialect, now);
             }
             ServerEvent::Down { reason } => self.handle_down(&reason, now),

@@ -27,6 +27,8 @@ pub struct Estimator {
     /// The rate against a reference that was let go, and the time on the way to it: better than none at first.
     held_ppm: f64,
     held_way_us: i64,
+    /// How far the estimate was off at most when it was let go, and when that was: a clock that followed it still is.
+    held_bound: Option<(MonoTime, i64)>,
 }
 
 /// Exchanges are so far apart while they are few,
@@ -188,8 +190,16 @@ impl Estimator {
         self.estimate_at(now).map(|estimate| estimate.bound_us)
     }
 
+    /// How far a clock may be off at `now` that followed what was let go: until the new reference has answered.
+    #[must_use]
+    pub fn held_bound_us(&self, now: MonoTime) -> Option<i64> {
+        let (since, bound_us) = self.held_bound?;
+        Some(bound_us.saturating_add(((now - since).max(0) as f64 * WANDER_MAX_PPM / 1e6) as i64))
+    }
+
     /// What was learned of one reference says nothing of the next, but for the rate, which is mostly this machine's.
-    pub fn begin_anew(&mut self) {
+    pub fn begin_anew(&mut self, now: MonoTime) {
+        self.held_bound = self.bound_us(now).map(|bound_us| (now, bound_us)).or(self.held_bound);
         self.held_ppm = self.measured_rate().map_or(self.held_ppm, |rate| rate * 1e6);
         self.held_way_us = self.way_us();
         self.corridor = Corridor::new(self.held_ppm);

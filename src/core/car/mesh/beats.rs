@@ -287,7 +287,10 @@ impl Car {
     pub fn clock_bound(&self, now: MonoTime) -> Option<i64> {
         let Estimate { map, bound_us } = match self.mesh.upstream().and_then(|device| self.mesh.live_with(device)) {
             Some(live) => live.by_its_word(live.estimator.estimate_at(now)?)?,
-            None => self.estimator.estimate_at(now)?,
+            None => match self.estimator.estimate_at(now) {
+                Some(estimate) => estimate,
+                None => return self.estimator.held_bound_us(now),
+            },
         };
         let apart_us = map.convoy(now) - self.convoy_now(now);
         Some(bound_us.saturating_add(apart_us.saturating_abs()))

@@ -31,6 +31,18 @@ fn while_a_clock_is_bent_to_the_estimate_its_bound_has_what_is_left() {
 }
 
 #[test]
+fn until_a_server_that_comes_back_has_answered_the_bound_is_what_it_was() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 5_000_000);
+    bench.server(ServerEvent::Down { reason: "gone".into() });
+    bench.wait(20 * SECOND);
+    let before_us = bench.car.clock_bound(bench.now).unwrap();
+    bench.server(ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
+    let after_us = bench.car.clock_bound(bench.now).unwrap();
+    assert!(before_us > 500 && (after_us - before_us).abs() < 50, "{before_us} us, then {after_us} us");
+}
+
+#[test]
 fn while_nothing_plays_a_clock_is_set_at_once_to_what_is_known() {
     let bench = met_again(5_000_000, 12_000, false);
     let error_us = error_us(&bench, 5_012_000);
