@@ -112,7 +112,9 @@ impl Car {
         self.state.following(&current.anchor).map(|next| map.mono(next.at))
     }
 
-    pub(super) fn is_playing_planned(&self) -> bool {
+    /// Whether music is to be heard here, now or soon.
+    #[must_use]
+    pub fn is_playing_planned(&self) -> bool {
         !self.planner.plan.segments.is_empty()
     }
 

@@ -15,6 +15,8 @@ const BENT_US: i64 = 100;
 const RATED_US: Instant = 12 * SECOND;
 /// Convoy time of a car never jumps by more than this in between two looks.
 const JUMP_US: i64 = 2_000;
+/// Where no music follows it, a clock is set by so much that would be bent away elsewhere.
+const UNHEARD_US: i64 = 30_000;
 /// Who takes another's time over has it within this before his estimate settles, and by then.
 const NEAR_US: i64 = 30_000;
 const NEAR_BY_US: Instant = 3 * SECOND;
@@ -36,6 +38,8 @@ pub(super) struct Seen {
     /// It is the convoy's, and not made up.
     pub(super) keeps: bool,
     leads: bool,
+    /// Music follows it.
+    plays: bool,
     /// How far it may be off by its own word; none where it has no word on that.
     pub(super) bound_us: Option<i64>,
 }
@@ -99,7 +103,8 @@ impl Rules {
                 // Each of the two was so far from the truth at most, on whichever side.
                 bound_us = bound_us.saturating_add(now.bound_us(true));
             }
-            if !was_slow && jump_us.abs() > bound_us.saturating_add(JUMP_US) && !takes_over {
+            let unheard_us = if was.plays || now.plays { 0 } else { UNHEARD_US };
+            if !was_slow && jump_us.abs() > bound_us.saturating_add(JUMP_US + unheard_us) && !takes_over {
                 let runs_back = jump_us < -LOOK_US;
                 let rule = if runs_back { Rule::PositionNeverRunsBack } else { Rule::PositionNeverJumps };
                 self.say(world, rule, &format!("convoy time jumps by {jump_us} us: {whose:?}"));
@@ -128,7 +133,8 @@ impl World {
             let mono = node.crystal.mono(self.now);
             let offset_us = core.convoy_time(mono)?.0 - self.now;
             let (keeps, leads) = (core.keeps_convoy_time(), core.obeys() == Choice::Lead);
-            let seen = Seen { offset_us, keeps, leads, bound_us: core.clock_bound(mono) };
+            let (plays, bound_us) = (core.is_playing_planned(), core.clock_bound(mono));
+            let seen = Seen { offset_us, keeps, leads, plays, bound_us };
             Some((Whose::Car { car, life: node.life }, seen))
         });
         let mono: MonoTime = self.server_now().mono;
@@ -136,7 +142,7 @@ impl World {
             let offset_us = server.clock().convoy(mono).0 - self.now;
             // One that rebooted takes the convoy's time from the first car that comes in; phones have none to give.
             let keeps = server.clock().is_settled();
-            (Whose::Server { boot: self.storage.boot }, Seen { offset_us, keeps, leads: true, bound_us: None })
+            (Whose::Server { boot: self.storage.boot }, Seen { offset_us, keeps, leads: true, plays: true, bound_us: None })
         });
         cars.chain(server).collect()
     }
