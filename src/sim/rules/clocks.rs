@@ -142,7 +142,10 @@ impl World {
             let offset_us = server.clock().convoy(mono).0 - self.now;
             // One that rebooted takes the convoy's time from the first car that comes in; phones have none to give.
             let keeps = server.clock().is_settled();
-            (Whose::Server { boot: self.storage.boot }, Seen { offset_us, keeps, leads: true, plays: true, bound_us: None })
+            (
+                Whose::Server { boot: self.storage.boot },
+                Seen { offset_us, keeps, leads: true, plays: true, bound_us: None },
+            )
         });
         cars.chain(server).collect()
     }
