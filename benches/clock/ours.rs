@@ -1,6 +1,7 @@
 //! The product's own estimator, as it is.
 
 use crate::peers::{Estimates, Exchange};
+use jamz::core::car::PROBES_ENOUGH;
 use jamz::core::clock::{ConvoyTime, Estimate, Estimator, MonoTime, Probe};
 use std::time::Instant;
 
@@ -12,13 +13,10 @@ pub(crate) struct Ours {
     pub(crate) spent_ns: u128,
 }
 
-/// So few exchanges say too little.
-const EXCHANGES_ENOUGH: usize = 6;
-
 impl Ours {
-    /// The estimate, once it is of use.
+    /// The estimate, once a car follows it.
     pub(crate) fn estimate(&self) -> Option<Estimate> {
-        self.estimator.estimate().filter(|_| self.estimator.count() >= EXCHANGES_ENOUGH)
+        self.estimator.estimate().filter(|_| self.estimator.count() >= PROBES_ENOUGH)
     }
 }
 

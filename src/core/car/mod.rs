@@ -112,7 +112,7 @@ pub struct Car {
 /// A server that is configured gets so long to answer before the car plays alone.
 const AWAIT_US: i64 = 3_000_000;
 /// Exchanges that make a clock good enough to play by.
-const PROBES_ENOUGH: usize = 6;
+pub const PROBES_ENOUGH: usize = 6;
 /// A server that would not have us is asked again after so long, then after twice as long, up to four times.
 const REJOIN_US: i64 = 10_000_000;
 const WAITING_MAX: usize = 64;

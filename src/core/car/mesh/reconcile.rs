@@ -233,9 +233,12 @@ impl Car {
     /// Whether who sends `beat` follows from now on, and holds something else than the state that was passed on a
     /// moment ago: it may have agreed with what was here before, and would wait.
     pub(super) fn misses_state(&mut self, from: &DeviceId, beat: &Beat, now: MonoTime) -> bool {
+        let is_recent = now - self.mesh.passed_on < DIFFERS_US;
+        if !is_recent || !self.is_led_here(from, &beat.route) {
+            return false;
+        }
         let has_followed = self.followers().any(|(device, _)| device == from);
-        let follows = !has_followed && self.is_led_here(from, &beat.route);
-        follows && now - self.mesh.passed_on < DIFFERS_US && beat.digest != self.digest()
+        !has_followed && beat.digest != self.digest()
     }
 
     /// On top of a state that was taken over: the changes of late that it lacks, whoever made them that may. What
