@@ -134,7 +134,13 @@ impl World {
         if group.len() < 2 {
             return None;
         }
-        let state = |car: usize| self.nodes.get(car).and_then(|node| node.car.as_ref()).map(Car::state);
+        let core = |car: usize| self.nodes.get(car).and_then(|node| node.car.as_ref());
+        // Who has just started waits some seconds for a server's time, and decides nothing until then.
+        let waits = |car: usize| core(car).is_some_and(|core| core.convoy_time(self.mono(car)).is_none());
+        if group.iter().filter_map(|car| self.root(*car)).any(waits) {
+            return None;
+        }
+        let state = |car: usize| core(car).map(Car::state);
         let named: BTreeSet<Option<DeviceId>> = group.iter().map(|car| state(*car)?.controller.clone()).collect();
         let hears_server =
             |car: &usize| self.nodes.get(*car).is_some_and(|node| node.socket.connection.is_some() && !node.socket.cut);

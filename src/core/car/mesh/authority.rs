@@ -109,7 +109,8 @@ impl Car {
 
     pub(super) fn authority_due(&self) -> Option<MonoTime> {
         let sources = self.mesh.live().filter(|(_, live)| !live.gone).filter_map(|(_, live)| live.source_dies());
-        let established = self.mesh.leading.followed.filter(|_| !self.mesh.leading.established);
+        let comes = !self.mesh.leading.established && self.time_known();
+        let established = self.mesh.leading.followed.filter(|_| comes);
         let may_take = self.mesh.leading.established && !self.own.is_taking_control();
         let orphaned = self.mesh.orphaned.filter(|_| may_take);
         [
@@ -196,6 +197,7 @@ impl Car {
     /// Becomes established when others follow: in a new term, unless it is the one in which they did before.
     fn lead(&mut self, now: MonoTime) {
         let followed = self.mesh.obeys == Obeys::Myself && self.has_followers();
+        let has_time = self.time_known();
         let leading = &mut self.mesh.leading;
         if !followed {
             leading.followed = None;
@@ -203,7 +205,8 @@ impl Car {
             return;
         }
         let since = *leading.followed.get_or_insert(now);
-        if leading.established || now - since < ESTABLISH_US {
+        // Who waits for a server's time has none to give yet.
+        if leading.established || !has_time || now - since < ESTABLISH_US {
             return;
         }
         leading.established = true;
