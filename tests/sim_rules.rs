@@ -9,6 +9,8 @@ mod honest;
 mod kept;
 #[path = "sim_rules/listeners.rs"]
 mod listeners;
+#[path = "sim_rules/reference.rs"]
+mod reference;
 #[path = "support/road.rs"]
 mod road;
 #[path = "sim_rules/satellite.rs"]

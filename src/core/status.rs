@@ -168,6 +168,10 @@ pub struct ClockStatus {
     /// Bound of the error against convoy time, in microseconds.
     pub bound_us: Option<i64>,
     pub rate_ppm: f64,
+    /// The devices of the cars by whom this one has the server's time, the first of which asks the server itself; none
+    /// where this one does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<String>,
 }
 
 /// What the sound card does.

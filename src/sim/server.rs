@@ -103,6 +103,11 @@ impl World {
         self.tell_car(car, ServerEvent::Up { dialect: Dialect::Jamz, challenge: None });
     }
 
+    /// The way of a car to the server takes so much longer from now on, and that back does not.
+    pub fn take_detour(&mut self, car: usize, longer_us: Instant) {
+        self.detours_us.insert(car, longer_us);
+    }
+
     pub(super) fn perform_server(&mut self, car: usize, command: ServerCommand) {
         let Some(node) = self.nodes.get_mut(car).filter(|node| node.socket.connection.is_some()) else { return };
         if node.socket.cut {
@@ -142,6 +147,7 @@ impl World {
                 at + air.delay_us(at, &mut self.chance)
             }
         };
+        let at = at + self.detours_us.get(&way.0).copied().unwrap_or_default();
         let last = self.in_order.entry(way).or_default();
         *last = at.max(*last);
         *last

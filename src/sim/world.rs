@@ -55,6 +55,8 @@ pub struct World {
     count: u64,
     /// The least that a message takes to the server, and back.
     pub(super) wan_us: Instant,
+    /// What messages of a car to the server take longer, and those back do not.
+    pub(super) detours_us: BTreeMap<usize, Instant>,
     /// What is on the way there beside that, where it was drawn.
     pub(super) wan: Option<Air>,
     pub(super) storage: Storage,
@@ -132,6 +134,7 @@ impl World {
             queue: BTreeMap::new(),
             count: 0,
             wan_us: WAN_US,
+            detours_us: BTreeMap::new(),
             wan: None,
             storage: Storage::default(),
             phones: BTreeSet::new(),

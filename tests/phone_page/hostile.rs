@@ -21,6 +21,7 @@ fn beat(has_server: bool, knows_time: bool) -> Value {
         sent: MonoTime(1_000),
         echo: knows_time.then_some(Echo { sent: MonoTime(1), received: MonoTime(2) }),
         clock: knows_time.then_some((ClockMap { mono0: MonoTime(0), convoy0: ConvoyTime(5), rate: 1e-6 }, 10)),
+        clock_through: Vec::new(),
         route: Route { source, path: vec![device], count: 7 },
         digest: 5,
         members: 1,

@@ -130,6 +130,7 @@ pub(crate) fn beat(count: u64) -> Beat {
         sent: MonoTime(0),
         echo: Some(Echo { sent: MonoTime(77), received: MonoTime(88) }),
         clock: Some((ClockMap { mono0: MonoTime(5), convoy0: ConvoyTime(6), rate: 1.25e-5 }, 140)),
+        clock_through: Vec::new(),
         route: Route { source: Source::Member(claim), path: vec![key(1).device().clone()], count },
         digest: 0xfeed_0000_0000_0001,
         members: 0,

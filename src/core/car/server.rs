@@ -318,6 +318,9 @@ impl Car {
             // The clock of the neighbour that leads counts.
             return;
         }
+        if self.has_reference() {
+            return;
+        }
         let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
         if self.sets_the_time() && apart_us > STEP_LED_US {
             // It would take along those who follow; when the server decides again, all of them step to it.

@@ -105,6 +105,7 @@ impl Car {
             convoy_us: map.map(|map| map.convoy(now).0),
             bound_us: bound_us.filter(|_| self.base == TimeBase::Convoy),
             rate_ppm: map.map_or(0.0, |map| map.rate * 1e6),
+            through: self.clock_through().iter().map(ToString::to_string).collect(),
         }
     }
 

@@ -8,6 +8,7 @@ mod estimator;
 mod fit;
 mod map;
 mod probe;
+pub mod reference;
 mod side;
 
 pub use estimator::{Estimate, Estimator};

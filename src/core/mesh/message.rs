@@ -78,6 +78,10 @@ pub struct Beat {
     pub echo: Option<Echo>,
     /// Convoy time over the sender's monotonic clock, and its error bound in microseconds, if it is known there.
     pub clock: Option<(ClockMap, i64)>,
+    /// The cars by whom the sender has the server's time, the first of which asks the server itself; none where that is
+    /// the sender, or there is no server.
+    #[serde(default)]
+    pub clock_through: Vec<DeviceId>,
     /// The authority that the sender obeys, and how it is reached.
     pub route: Route,
     /// Differs when the sender's state does.

@@ -103,15 +103,18 @@ impl World {
             && let Some(core) = &node.car
         {
             way.push((at, node.life));
-            match core.obeys() {
-                Choice::Server => way.push((SERVER, self.storage.boot)),
-                Choice::Lead => {}
-                Choice::Follow(device) => {
-                    at = self.number_of(&device).unwrap_or(SERVER);
-                    continue;
+            let from = match core.obeys() {
+                Choice::Server => core.clock_through().pop(),
+                Choice::Lead => break,
+                Choice::Follow(device) => Some(device),
+            };
+            match from {
+                Some(device) => at = self.number_of(&device).unwrap_or(SERVER),
+                None => {
+                    way.push((SERVER, self.storage.boot));
+                    break;
                 }
             }
-            break;
         }
         way
     }

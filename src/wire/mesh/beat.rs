@@ -2,6 +2,7 @@
 
 use super::bounds::BEAT_BYTES_MAX;
 use super::{EncodeError, FrameError, at_most, depth, exact, exact_unsigned, read, write};
+use crate::core::clock::reference::THROUGH_MAX;
 use crate::core::clock::{ClockMap, ConvoyTime, MonoTime};
 use crate::core::election::Term;
 use crate::core::id::{DeviceId, UserId};
@@ -19,6 +20,9 @@ struct WireBeat {
     /// Monotonic origin, convoy time there, rate, error bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clock: Option<(i64, i64, f64, i64)>,
+    /// By whom the sender has that time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    through: Vec<DeviceId>,
     source: WireSource,
     path: Vec<DeviceId>,
     count: u64,
@@ -60,6 +64,7 @@ pub fn encode_beat(beat: &Beat) -> Result<String, EncodeError> {
         sent: beat.sent.0,
         echo: beat.echo.map(|echo| (echo.sent.0, echo.received.0)),
         clock: beat.clock.map(|(map, bound_us)| (map.mono0.0, map.convoy0.0, map.rate, bound_us)),
+        through: beat.clock_through.clone(),
         source,
         path: beat.route.path.clone(),
         count: beat.route.count,
@@ -84,6 +89,7 @@ pub fn decode_beat(bytes: &[u8]) -> Result<Beat, FrameError> {
     depth::check(bytes)?;
     let beat: WireBeat = read(bytes)?;
     at_most("steps of a route", beat.path.len(), HOPS_MAX)?;
+    at_most("cars that a time goes through", beat.through.len(), THROUGH_MAX)?;
     let time = |us: i64| exact("a beat's time", us);
     let echo = match beat.echo {
         Some((sent, received)) => Some(Echo { sent: MonoTime(time(sent)?), received: MonoTime(time(received)?) }),
@@ -112,6 +118,7 @@ pub fn decode_beat(bytes: &[u8]) -> Result<Beat, FrameError> {
         sent: MonoTime(time(beat.sent)?),
         echo,
         clock,
+        clock_through: beat.through,
         route: Route { source, path: beat.path, count: exact_unsigned("a beat's count", beat.count)? },
         digest,
         members: beat.members,
@@ -133,6 +140,7 @@ mod tests {
             sent: MonoTime(123_456_789),
             echo: Some(Echo { sent: MonoTime(-5), received: MonoTime(6) }),
             clock: Some((ClockMap { mono0: MonoTime(1), convoy0: ConvoyTime(2), rate: 1.234_567_890_123e-5 }, 90)),
+            clock_through: Vec::new(),
             route: Route { source, path: (0..4).map(device).collect(), count: 99 },
             digest: u64::MAX,
             members: u32::MAX,
@@ -155,6 +163,7 @@ mod tests {
         let longest = Claim { user: UserId::new("\"".repeat(128)).unwrap(), ..claim() };
         let quoted: Vec<DeviceId> = (0..4).map(|_| DeviceId::new("\\".repeat(64)).unwrap()).collect();
         let mut longest = beat(Source::Member(longest));
+        longest.clock_through = quoted[..THROUGH_MAX].to_vec();
         longest.route.path = quoted;
         assert_eq!(decode_beat(encode_beat(&longest).unwrap().as_bytes()), Ok(longest));
     }
@@ -172,8 +181,12 @@ mod tests {
         let good = encode_beat(&beat(Source::Member(claim()))).unwrap();
         let mut long = beat(Source::Server { term: Term(1) });
         long.route.path = (0..5).map(device).collect();
-        let long = encode_beat(&long).unwrap();
-        assert!(matches!(decode_beat(long.as_bytes()), Err(FrameError::TooMany { .. })));
+        let mut detour = beat(Source::Server { term: Term(1) });
+        detour.clock_through = (0..4).map(device).collect();
+        for long in [long, detour] {
+            let text = encode_beat(&long).unwrap();
+            assert!(matches!(decode_beat(text.as_bytes()), Err(FrameError::TooMany { .. })));
+        }
         for (old, new) in [
             ("\"sent\":123456789", "\"sent\":9007199254740994"),
             ("\"count\":99", "\"count\":18446744073709551615"),

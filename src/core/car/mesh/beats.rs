@@ -48,6 +48,11 @@ impl Live {
         self.by_its_word(self.estimator.estimate()?)
     }
 
+    /// The same, with its error bound at `now`.
+    pub(super) fn convoy_time_at(&self, now: MonoTime) -> Option<Estimate> {
+        self.by_its_word(self.estimator.estimate_at(now)?)
+    }
+
     fn by_its_word(&self, Estimate { map, bound_us }: Estimate) -> Option<Estimate> {
         let (its_map, its_bound_us) = self.beat.as_ref()?.clock?;
         let map = ClockMap {
@@ -136,8 +141,8 @@ impl Car {
         if !live.asks.is_empty() {
             return asked + AGAIN_US;
         }
-        let is_upstream = self.mesh.upstream() == Some(device);
-        if is_upstream && live.estimator.count() < PROBES_ENOUGH {
+        let is_asked_for_time = self.mesh.upstream() == Some(device) || self.may_refer_to(device, live);
+        if is_asked_for_time && live.estimator.count() < PROBES_ENOUGH {
             return asked + CLOCK_US;
         }
         let (last, late_us) = if self.asks_first(device, live) {
@@ -147,16 +152,21 @@ impl Car {
         };
         let hurried = last + FAST_US <= live.hurried;
         let calm_us = if self.sky.is_satellite() { CALM_SATELLITE_US } else { CALM_US };
-        let pace_us = if self.mesh.obeys == Obeys::Server && !hurried { calm_us } else { FAST_US };
+        // The time comes from there: a slower pace would make less of it.
+        let is_reference = self.mesh.reference() == Some(device);
+        let is_calm = self.mesh.obeys == Obeys::Server && !hurried && !is_reference;
+        let pace_us = if is_calm { calm_us } else { FAST_US };
         last + pace_us + late_us
     }
 
     /// Of the two sides one asks and the other answers: who follows asks, else the lower id.
     fn asks_first(&self, device: &DeviceId, live: &Live) -> bool {
-        if self.mesh.upstream() == Some(device) {
+        if self.mesh.upstream() == Some(device) || self.may_refer_to(device, live) {
             return true;
         }
-        let follows_us = live.beat.as_ref().is_some_and(|beat| self.is_led_here(device, &beat.route));
+        let follows_us = live.beat.as_ref().is_some_and(|beat| {
+            self.is_led_here(device, &beat.route) || beat.clock_through.last() == Some(self.me.device())
+        });
         !follows_us && self.me.device() < device
     }
 
@@ -171,6 +181,7 @@ impl Car {
         let route = self.route_told(now);
         let digest = self.digest();
         let clock = self.clock.map().filter(|_| self.time_known()).map(|map| (map, self.bound_told(now)));
+        let clock_through = self.clock_through();
         let Some(live) = self.mesh.live_with_mut(device) else { return };
         let waiting = if ask { &mut live.asks } else { &mut live.answers };
         if waiting.len() < UNPROVED_MAX {
@@ -186,6 +197,7 @@ impl Car {
             sent: now,
             echo: live.echo,
             clock,
+            clock_through,
             route,
             digest,
             members: live.members_sum,
@@ -199,8 +211,10 @@ impl Car {
             return;
         }
         let fresh = self.note_source(from, &beat.route, now);
-        let asks_first = self.mesh.live_with(from).is_some_and(|live| self.asks_first(from, live));
-        let is_followed = self.mesh.upstream() == Some(from) || self.is_djs_way(from);
+        let live = self.mesh.live_with(from);
+        let is_out_of_turn = live.is_some_and(|live| self.asks_first(from, live)) && !self.seeks_time(&beat);
+        let may_be_reference = live.is_some_and(|live| self.may_refer_to(from, live));
+        let is_followed = self.mesh.upstream() == Some(from) || self.is_djs_way(from) || may_be_reference;
         if self.misses_state(from, &beat, now) {
             self.mesh.corrections.owe(from.clone());
         }
@@ -225,7 +239,7 @@ impl Car {
         if beat.ask {
             live.asked_by_it = Some(now);
             live.answer_now = true;
-            if asks_first {
+            if is_out_of_turn {
                 live.hurried = now + HURRY_US;
             }
         }
@@ -256,6 +270,9 @@ impl Car {
 
     /// The clock of the neighbour that leads to the authority is followed, once it is known well enough.
     fn follow_neighbour(&mut self, from: &DeviceId, now: MonoTime) {
+        if self.mesh.reference() == Some(from) {
+            return self.follow_reference(now);
+        }
         let by_dj = self.is_djs_way(from);
         if !by_dj && self.mesh.upstream() != Some(from) {
             return;
@@ -285,15 +302,16 @@ impl Car {
     /// clock is from that, which follows it slowly.
     #[must_use]
     pub fn clock_bound(&self, now: MonoTime) -> Option<i64> {
-        let Estimate { map, bound_us } = match self.mesh.upstream().and_then(|device| self.mesh.live_with(device)) {
-            Some(live) => live.by_its_word(live.estimator.estimate_at(now)?)?,
-            None => match self.estimator.estimate_at(now) {
-                Some(estimate) => estimate,
-                None => return self.estimator.held_bound_us(now),
-            },
+        let here = |Estimate { map, bound_us }: Estimate| {
+            let apart_us = map.convoy(now) - self.convoy_now(now);
+            bound_us.saturating_add(apart_us.saturating_abs())
         };
-        let apart_us = map.convoy(now) - self.convoy_now(now);
-        Some(bound_us.saturating_add(apart_us.saturating_abs()))
+        let by_neighbour = |device| self.mesh.live_with(device).and_then(|live| live.convoy_time_at(now)).map(here);
+        if let Some(device) = self.mesh.upstream() {
+            return by_neighbour(device);
+        }
+        let by_server = self.estimator.estimate_at(now).map(here).or_else(|| self.estimator.held_bound_us(now));
+        by_server.into_iter().chain(self.mesh.reference().and_then(by_neighbour)).min()
     }
 
     /// The bound as others are told it: whose own word is the time has none, and who has it from nobody yet does not

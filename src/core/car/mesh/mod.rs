@@ -13,6 +13,7 @@ mod log;
 mod members;
 mod peer;
 mod reconcile;
+mod reference;
 mod revoked;
 mod signals;
 
@@ -32,6 +33,7 @@ use edits::Edits;
 use log::{AtServer, Log, Logged};
 use peer::{Live, Peer};
 use reconcile::Sync;
+use reference::Referring;
 use signals::Relayed;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +70,7 @@ pub(super) struct Mesh {
 
     obeys: Obeys,
     leading: Leading,
+    referring: Referring,
     sources: Sources,
     /// Since when the DJ has been out of reach.
     orphaned: Option<MonoTime>,
@@ -118,6 +121,7 @@ impl Mesh {
             relayed: Relayed::default(),
             obeys: Obeys::Myself,
             leading: Leading::default(),
+            referring: Referring::default(),
             sources: Sources::default(),
             orphaned: None,
             learned_rate,
@@ -311,6 +315,7 @@ impl Car {
             self.tend_links(now);
         }
         self.tend_authority(now);
+        self.tend_reference(now);
         if stirred || self.mesh.stirred || is_due(self.mesh.members_due) {
             self.tend_members(now);
         }

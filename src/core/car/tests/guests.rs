@@ -89,6 +89,7 @@ fn beat(bench: &Bench, source: Source) -> PeerMessage {
         sent: now,
         echo: Some(Echo { sent: now - 1_000, received: now - 500 }),
         clock: Some((ClockMap { mono0: now, convoy0: ConvoyTime(now.0), rate: 0.0 }, 10)),
+        clock_through: Vec::new(),
         route: Route { source, path: vec![key(NEXT).device().clone()], count: now.0.unsigned_abs() },
         digest: 5,
         members: 0,

@@ -15,6 +15,7 @@ mod links;
 mod muted;
 mod nonsense;
 mod papers;
+mod reference;
 mod rights;
 mod sound;
 mod taken_in;

@@ -91,6 +91,7 @@ impl Bench {
             sent: now,
             echo: Some(Echo { sent: now - 1_000, received: now - 500 }),
             clock: Some((ClockMap { mono0: now, convoy0: ConvoyTime(now.0 + ahead_us), rate: 0.0 }, 10)),
+            clock_through: Vec::new(),
             route: Route { source: Source::Member(claim), path: vec![device(ROGUE)], count: now.0.unsigned_abs() },
             digest: 5,
             members: 0,
@@ -191,6 +192,7 @@ fn follows(bench: &mut Bench, ask: bool) {
         sent: bench.now,
         echo: Some(Echo { sent: bench.now - 1_000, received: bench.now - 500 }),
         clock: None,
+        clock_through: Vec::new(),
         route: Route {
             source: Source::Member(claim),
             path: vec![me(), device(ROGUE)],

@@ -62,6 +62,7 @@ fn beats(bench: &mut Bench, term: Term, leads: bool, round_trip_us: Option<i64>)
             sent: now,
             echo: Some(Echo { sent: now - 1_000, received: now - 500 }),
             clock: Some((ClockMap { mono0: now, convoy0: ConvoyTime(now.0), rate: 0.0 }, 10)),
+            clock_through: Vec::new(),
             route: Route { source: Source::Member(claim), path, count: now.0.unsigned_abs() },
             digest: 5,
             members: 0,
