@@ -220,8 +220,7 @@ fn a_small_error_is_worked_off_gently_and_a_large_one_jumped() {
     let mut car = VirtualCar::new(0.0);
     car.plan(&[segment("a", &source, 0, 0, None)]);
     car.render(1.0);
-    car.map.convoy0 = ConvoyTime(CONVOY_US + 5_000);
-    car.pacer.set_clock(Some(car.map));
+    car.line.at_us += 5_000.0;
     car.render(0.1);
     let heard = car.pacer.heard().clone();
     assert!((heard.correction_ppm - 500.0).abs() < 1e-6, "{heard:?}");
@@ -230,12 +229,28 @@ fn a_small_error_is_worked_off_gently_and_a_large_one_jumped() {
     let heard = car.pacer.heard().clone();
     assert!(heard.in_sync && heard.offset_us.unwrap().abs() < 5.0 && heard.realigns == 0, "{heard:?}");
 
-    car.map.convoy0 = ConvoyTime(CONVOY_US + 60_000);
-    car.pacer.set_clock(Some(car.map));
+    car.line.at_us += 60_000.0;
     let sounds = car.render(0.5);
     let heard = car.pacer.heard().clone();
     assert!(heard.in_sync && heard.offset_us.unwrap().abs() < 1.0 && heard.realigns == 1, "{heard:?}");
     assert!(sounds.windows(480).all(|w| loudest(w) > 0.1), "there was a hole");
+}
+
+#[test]
+fn when_the_convoys_time_is_put_right_the_music_goes_along_at_once_under_a_fade() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = wav(dir.path(), 48_000, 60.0, sine(440.0, 0.5));
+    let mut car = VirtualCar::new(0.0);
+    car.plan(&[segment("a", &source, 0, 0, None)]);
+    car.render(1.0);
+    for (realigns, us) in [(1, CONVOY_US + 20_000), (2, CONVOY_US)] {
+        car.map.convoy0 = ConvoyTime(us);
+        car.pacer.set_clock(Some(car.map));
+        let sounds = car.render(0.5);
+        let heard = car.pacer.heard().clone();
+        assert!(heard.in_sync && heard.offset_us.unwrap().abs() < 1.0 && heard.realigns == realigns, "{heard:?}");
+        assert!(sounds.windows(480).all(|w| loudest(w) > 0.1), "there was a hole");
+    }
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use crate::audio::Frame;
 
+/// How long the loudness takes from nought to all, and back.
+pub(super) const VOLUME_US: f64 = 50_000.0;
+
 /// A gain between nought and one that moves at a steady pace.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fade {

@@ -19,7 +19,7 @@ use super::Frame;
 use super::decode::Library;
 use crate::core::clock::{ClockMap, ConvoyTime};
 use crate::core::io::{Plan, Segment};
-use fade::Fade;
+use fade::{Fade, VOLUME_US};
 use grid::Grid;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ const HORIZON_US: f64 = 1_500_000.0;
 const CORRECTION_MAX: f64 = 500e-6;
 /// A larger error is not worked off but jumped, under a fade.
 const REALIGN_US: f64 = 30_000.0;
-/// After the card itself has jumped, anything audible is.
+/// After the card or the convoy's time itself has jumped, anything audible is.
 const REALIGN_JOLTED_US: f64 = 1_000.0;
-/// So many frames after a jump of the card still belong to it.
+/// So many frames after such a jump still belong to it.
 const JOLT_FRAMES: u64 = 48_000;
 /// A track is opened so long before it is heard; the next one is open always, as someone may skip to it.
 const AHEAD_US: i64 = 8_000_000;
@@ -46,7 +46,6 @@ const RING_OUT_US: i64 = 50_000;
 /// What is to be heard no more sounds for so many frames at most while what takes its place is opened.
 const STAY_FRAMES: u64 = 24_000;
 const VOICES_MAX: usize = 8;
-const VOLUME_US: f64 = 50_000.0;
 const IN_SYNC_US: f64 = 5_000.0;
 
 /// Renders the plan.
@@ -116,7 +115,11 @@ impl Pacer {
     }
 
     pub fn set_clock(&mut self, map: Option<ClockMap>) {
-        self.map = map;
+        let was = std::mem::replace(&mut self.map, map);
+        let jump_us = was.zip(map).map_or(0, |(was, is)| is.convoy0 - was.convoy(is.mono0));
+        if jump_us.abs() as f64 > REALIGN_JOLTED_US {
+            self.jolted_until = self.frame + JOLT_FRAMES;
+        }
     }
 
     /// From 0 to 1. Loudness is felt by the cube, as PulseAudio and PipeWire have it.

@@ -17,8 +17,8 @@ const LOOK_US: i64 = 250_000;
 #[derive(Debug, Default)]
 pub(super) struct Referring {
     chosen: Option<DeviceId>,
-    /// What the server says is not good enough: neighbours are asked.
-    seeks: bool,
+    /// How far what the server says is off at most, where that is not good enough and neighbours are asked.
+    own_us: Option<i64>,
     looked: Option<MonoTime>,
 }
 
@@ -50,16 +50,16 @@ impl Car {
         if self.mesh.referring.looked.is_some_and(|looked| now - looked < LOOK_US) {
             return;
         }
-        let (seeks, chosen) = match self.own_time(now) {
+        let (own_us, chosen) = match self.own_time(now) {
             Some(own) => {
                 let offers = self.mesh.live().filter_map(|(peer, live)| self.offer_of(peer, live, &own, now));
                 let chosen = reference(self.me.device(), own.bound_us, offers, self.mesh.reference());
-                (own.bound_us > GOOD_US, chosen.cloned())
+                (Some(own.bound_us).filter(|us| *us > GOOD_US), chosen.cloned())
             }
-            None => (false, None),
+            None => (None, None),
         };
         let is_new = chosen != self.mesh.referring.chosen;
-        self.mesh.referring = Referring { chosen, seeks, looked: Some(now) };
+        self.mesh.referring = Referring { chosen, own_us, looked: Some(now) };
         if is_new {
             self.ask_all();
         }
@@ -76,11 +76,12 @@ impl Car {
     pub(super) fn may_refer_to(&self, peer: &DeviceId, live: &Live) -> bool {
         let is_car = live.hello.as_ref().is_some_and(|hello| hello.kind == MemberKind::Car);
         let has_it = live.beat.as_ref().is_some_and(asks_server);
-        self.mesh.referring.seeks
+        // Over a way that is as long as the server's there is nothing to gain, once that is seen.
+        let is_short = |own_us| live.estimator.count() < PROBES_ENOUGH || live.estimator.way_us() <= own_us / 2;
+        self.mesh.referring.own_us.is_some_and(is_short)
             && self.mesh.obeys == Obeys::Server
             && is_car
             && has_it
-            && self.mesh.is_near(peer)
             && self.may_be_followed(peer)
     }
 
