@@ -30,8 +30,11 @@ impl Estimates for Clocked {
         if exchange.received_us < self.begins_us {
             self.clock = SlewedClock::default();
         }
-        if let Some(estimate) = self.ours.estimate() {
-            self.clock.follow(&estimate, MonoTime(exchange.received_us as i64));
+        let now = MonoTime(exchange.received_us as i64);
+        match self.ours.estimate() {
+            Some(estimate) if now.0 < SlewedClock::YOUNG_US => drop(self.clock.follow_young(&estimate, now)),
+            Some(estimate) => drop(self.clock.follow(&estimate, now)),
+            None => {}
         }
     }
 

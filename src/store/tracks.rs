@@ -65,10 +65,7 @@ impl Tracks {
             changed: Arc::clone(&changed),
             shown: Arc::clone(&shown),
         };
-        let fetcher =
-            Fetcher::new(&config.cache, config.patience.clone(), Arc::clone(&index), ports).map_err(|error| {
-                StoreError::Io { path: config.cache_dir.clone(), problem: std::io::Error::other(error) }
-            })?;
+        let fetcher = Fetcher::new(&config.cache, config.patience.clone(), Arc::clone(&index), ports);
         let scanned = Arc::new(Notify::new());
         let (noted, rung, ended) = (Arc::clone(&status), Arc::clone(&changed), Arc::clone(&scanned));
         let on_status = Box::new(move |status: LibraryStatus| {

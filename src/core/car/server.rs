@@ -24,10 +24,6 @@ const STEP_LED_US: i64 = 30_000;
 const VAGUE_US: i64 = 30_000;
 /// until after so many probes it is clear that there is no more to be had.
 const PROBES_SURE: usize = 24;
-/// Who has only just come to know the convoy's time learns most about it in so long,
-const YOUNG_US: i64 = 10_000_000;
-/// and is put right at once by what is more than this: bending it away would take the music a minute.
-const SET_YOUNG_US: i64 = 5_000;
 /// The music's last change is over after so long.
 const STILL_US: i64 = 1_000_000;
 /// After these, it is asked every 160 s.
@@ -339,15 +335,17 @@ impl Car {
     pub(super) fn follow_clock(&mut self, estimate: &Estimate, now: MonoTime) {
         if self.base != TimeBase::Convoy {
             self.known_since = Some(now);
-            self.clock = SlewedClock::default();
-        } else if !self.sets_the_time() {
-            let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
-            let is_young = self.known_since.is_some_and(|since| now - since < YOUNG_US);
-            if self.is_still(now) || (is_young && apart_us > SET_YOUNG_US) {
-                self.clock = SlewedClock::default();
-            }
         }
-        self.clock.follow(estimate, now);
+        let is_free = !self.sets_the_time();
+        if self.base != TimeBase::Convoy || (is_free && self.is_still(now)) {
+            self.clock = SlewedClock::default();
+        }
+        let is_young = self.known_since.is_some_and(|since| now - since < SlewedClock::YOUNG_US);
+        if is_free && is_young {
+            self.clock.follow_young(estimate, now);
+        } else {
+            self.clock.follow(estimate, now);
+        }
         self.base = TimeBase::Convoy;
     }
 

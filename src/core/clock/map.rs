@@ -41,8 +41,13 @@ const SLEW_MAX: f64 = 300e-6;
 const SLEW_HORIZON_US: f64 = 3e6;
 /// Beyond this the audio re-aligns under a fade, so the clock may as well step.
 const STEP_US: i64 = 30_000;
+/// While a clock is young, beyond this: to bend it away would take the music as long as a minute.
+const STEP_YOUNG_US: i64 = 5_000;
 
 impl SlewedClock {
+    /// Who has only just come to know the convoy's time learns most about it in so long.
+    pub const YOUNG_US: i64 = 10_000_000;
+
     /// A clock that continues a map known from before (a restart, a hand-over).
     #[must_use]
     pub fn continued(map: ClockMap) -> Self {
@@ -56,11 +61,20 @@ impl SlewedClock {
 
     /// Bends the clock towards `estimate` from `now` on. Returns true when it had to step.
     pub fn follow(&mut self, estimate: &Estimate, now: MonoTime) -> bool {
+        self.bend(estimate, now, STEP_US)
+    }
+
+    /// The same for a clock that is young.
+    pub fn follow_young(&mut self, estimate: &Estimate, now: MonoTime) -> bool {
+        self.bend(estimate, now, STEP_YOUNG_US)
+    }
+
+    fn bend(&mut self, estimate: &Estimate, now: MonoTime, step_us: i64) -> bool {
         let target = estimate.map.convoy(now);
         let current = self.map.map(|m| m.convoy(now));
         let error_us = current.map(|c| target - c);
         match (current, error_us) {
-            (Some(current), Some(error_us)) if error_us.abs() <= STEP_US => {
+            (Some(current), Some(error_us)) if error_us.abs() <= step_us => {
                 let slew = (error_us as f64 / SLEW_HORIZON_US).clamp(-SLEW_MAX, SLEW_MAX);
                 self.map = Some(ClockMap { mono0: now, convoy0: current, rate: estimate.map.rate + slew });
                 false
@@ -111,6 +125,15 @@ mod tests {
             last = convoy;
         }
         assert!((estimate(5_000, 2e-5).map.convoy(now) - last).abs() < 50);
+    }
+
+    #[test]
+    fn a_young_clock_is_set_to_what_would_take_long_to_bend() {
+        let mut clock = SlewedClock::continued(estimate(0, 0.0).map);
+        assert!(!clock.follow_young(&estimate(4_000, 0.0), MonoTime(10)));
+        assert!(clock.follow_young(&estimate(6_000, 0.0), MonoTime(20)));
+        assert_eq!(clock.map().unwrap().convoy(MonoTime(20)), ConvoyTime(6_020));
+        assert!(!clock.follow(&estimate(20_000, 0.0), MonoTime(30)));
     }
 
     #[test]

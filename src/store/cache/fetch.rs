@@ -13,7 +13,7 @@ use reqwest::{Client, Response, redirect};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 
 /// So much of a file is enough to begin to play it.
 const READY_BYTES: u64 = 256 << 10;
@@ -42,19 +42,34 @@ pub(super) struct Progress {
 
 /// What all fetches share.
 pub(super) struct Means {
-    pub client: Client,
+    /// Made for the first fetch: the system's authorities take memory, and many a drive fetches nothing.
+    client: OnceCell<Client>,
+    patience: Patience,
     pub index: Arc<Mutex<Index>>,
     pub file_bytes_max: u64,
 }
 
 impl Means {
+    pub(super) fn new(patience: Patience, index: Arc<Mutex<Index>>, file_bytes_max: u64) -> Self {
+        Self { client: OnceCell::new(), patience, index, file_bytes_max }
+    }
+
+    async fn client(&self) -> Result<&Client, Setback> {
+        let patience = self.patience.clone();
+        let make = || async move {
+            let made = tokio::task::spawn_blocking(move || client(&patience)).await;
+            made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+        };
+        self.client.get_or_try_init(make).await.map_err(Setback::Later)
+    }
+
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A client that waits no longer than it should, and goes nowhere but to web servers.
-pub(super) fn client(patience: &Patience) -> reqwest::Result<Client> {
+fn client(patience: &Patience) -> reqwest::Result<Client> {
     Client::builder()
         .user_agent(concat!("jamz/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(patience.connect)
@@ -96,7 +111,8 @@ impl Fetch {
         let mut part = Part::open(&begun.path).await.map_err(unkept)?;
         self.progress.bytes.store(part.bytes, Ordering::Relaxed);
         let resumes = part.bytes > 0 && begun.validator.is_some();
-        let mut request = means.client.get(&self.url).header(ACCEPT, "audio/*, application/octet-stream, */*;q=0.1");
+        let mut request =
+            means.client().await?.get(&self.url).header(ACCEPT, "audio/*, application/octet-stream, */*;q=0.1");
         if let Some(validator) = begun.validator.as_deref().filter(|_| resumes) {
             request = request.header(RANGE, format!("bytes={}-", part.bytes)).header(IF_RANGE, validator);
         }

@@ -1,6 +1,6 @@
 //! The queue of fetches: two at once, the first asked for first; one that fails steps aside and comes back later.
 
-use super::fetch::{Fetch, Means, Progress, Ready, Setback, client};
+use super::fetch::{Fetch, Means, Progress, Ready, Setback};
 use super::{CacheConfig, Index, Kept, Patience};
 use crate::core::clock::{MonoTime, Monotonic};
 use crate::core::id::TrackId;
@@ -82,8 +82,8 @@ impl Fetcher {
         patience: Patience,
         index: Arc<Mutex<Index>>,
         ports: Ports,
-    ) -> reqwest::Result<Self> {
-        let means = Means { client: client(&patience)?, index, file_bytes_max: config.file_bytes_max() };
+    ) -> Self {
+        let means = Means::new(patience.clone(), index, config.file_bytes_max());
         let fetcher = Self {
             means: Arc::new(means),
             ports,
@@ -96,7 +96,7 @@ impl Fetcher {
             used: BTreeMap::new(),
         };
         fetcher.evict(fetcher.size_bytes_max);
-        Ok(fetcher)
+        fetcher
     }
 
     /// A cached file was asked for: it stays for a while.
