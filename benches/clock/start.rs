@@ -27,14 +27,14 @@ impl Estimates for Clocked {
 
     fn handle(&mut self, exchange: &Exchange) {
         self.ours.handle(exchange);
-        if exchange.received_us < self.begins_us {
-            self.clock = SlewedClock::default();
-        }
+        let Some(estimate) = self.ours.estimate() else { return };
         let now = MonoTime(exchange.received_us as i64);
-        match self.ours.estimate() {
-            Some(estimate) if now.0 < SlewedClock::YOUNG_US => drop(self.clock.follow_young(&estimate, now)),
-            Some(estimate) => drop(self.clock.follow(&estimate, now)),
-            None => {}
+        if exchange.received_us < self.begins_us {
+            self.clock.set(&estimate, now);
+        } else if self.clock.is_young(now) {
+            self.clock.follow_young(&estimate, now);
+        } else {
+            self.clock.follow(&estimate, now);
         }
     }
 

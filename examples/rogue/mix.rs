@@ -152,6 +152,7 @@ impl Mouth {
             sent: MonotonicClock.now(),
             echo: None,
             clock: None,
+            clock_through: Vec::new(),
             route: Route { source: Source::Member(claim), path: vec![device], count: self.number },
             digest: self.number,
             members: 0,

@@ -1,6 +1,7 @@
 //! The `[audio]` part of the configuration.
 
 use super::output::OutputName;
+use crate::core::status::AudioStatus;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -59,7 +60,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] for a value that is out of its bounds.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.latency_us.abs() > 2_000_000 {
+        if self.latency_us.saturating_abs() > AudioStatus::DELAY_US_MAX {
             return Err(ConfigError::Latency(self.latency_us));
         }
         if !(5_000..=100_000).contains(&self.buffer_us) {
@@ -71,7 +72,7 @@ impl Config {
         if !(-400.0..=400.0).contains(&self.virtual_ppm) {
             return Err(ConfigError::Ppm(self.virtual_ppm));
         }
-        if self.virtual_delay_us > 2_000_000 {
+        if i64::from(self.virtual_delay_us) > AudioStatus::DELAY_US_MAX {
             return Err(ConfigError::VirtualDelay(self.virtual_delay_us));
         }
         Ok(())

@@ -11,6 +11,7 @@ mod inbox;
 pub mod input;
 pub mod output;
 pub mod pace;
+mod pcm;
 mod realtime;
 
 pub use config::{Config, ConfigError};

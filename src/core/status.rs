@@ -195,6 +195,11 @@ pub struct AudioStatus {
     pub problem: Option<String>,
 }
 
+impl AudioStatus {
+    /// No output delays the sound, or is ahead, by more.
+    pub const DELAY_US_MAX: i64 = 2_000_000;
+}
+
 /// A track on its way here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetching {

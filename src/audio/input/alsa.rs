@@ -2,11 +2,11 @@
 
 use super::InputError;
 use super::tape::Tape;
+use crate::audio::pcm;
 use crate::core::clock::Monotonic;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
-    BufferSize, Device, DeviceId, ErrorKind, FromSample, HostId, InputCallbackInfo, SampleFormat, SizedSample,
-    StreamConfig,
+    BufferSize, Device, ErrorKind, FromSample, Host, InputCallbackInfo, SampleFormat, SizedSample, StreamConfig,
 };
 use std::any::Any;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(super) fn open(
 ) -> Result<Box<dyn Any + Send>, InputError> {
     // ALSA would complain on standard error of every card that it looked for in vain.
     let _complaints = alsa::Output::local_error_handler();
-    let device = find(name)?;
+    let device = pcm::find(name, Host::default_input_device).ok_or_else(|| InputError::Absent(name.into()))?;
     let (config, format) = choose(&device)?;
     tape.begin(config.sample_rate);
     let stream = match format {
@@ -42,23 +42,7 @@ pub(super) fn open(
 }
 
 fn problem(error: &cpal::Error) -> InputError {
-    InputError::Open(match error.kind() {
-        ErrorKind::DeviceBusy => "another program is using it".into(),
-        ErrorKind::DeviceNotAvailable => "it is not there".into(),
-        ErrorKind::PermissionDenied => "permission denied; is this user in the group `audio`?".into(),
-        _ => error.to_string(),
-    })
-}
-
-fn find(name: &str) -> Result<Device, InputError> {
-    let host = cpal::default_host();
-    let device = if name == "default" {
-        host.default_input_device()
-    } else {
-        let pcms = [name.to_owned(), format!("plughw:CARD={name},DEV=0"), format!("sysdefault:CARD={name}")];
-        pcms.into_iter().find_map(|pcm| host.device_by_id(&DeviceId::new(HostId::Alsa, pcm)))
-    };
-    device.ok_or_else(|| InputError::Absent(name.into()))
+    InputError::Open(pcm::problem(error))
 }
 
 /// What the microphone itself prefers, at the usual rate if it can.

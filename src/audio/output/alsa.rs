@@ -5,12 +5,12 @@
 
 use super::line::{Loss, Player};
 use super::{Card, MakePlayer, OutputError, Session};
-use crate::audio::realtime;
+use crate::audio::{pcm, realtime};
 use crate::core::request::OutputInfo;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
-    BufferSize, Device, DeviceId, ErrorKind, FromSample, HostId, OutputCallbackInfo, SampleFormat, SizedSample,
-    StreamConfig, SupportedBufferSize, SupportedStreamConfigRange,
+    BufferSize, Device, ErrorKind, FromSample, Host, OutputCallbackInfo, SampleFormat, SizedSample, StreamConfig,
+    SupportedBufferSize, SupportedStreamConfigRange,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -40,7 +40,8 @@ impl Card for AlsaCard {
 
 impl AlsaCard {
     fn open_quietly(&self, make: MakePlayer<'_>) -> Result<Session, OutputError> {
-        let device = find(&self.name)?;
+        let device =
+            pcm::find(&self.name, Host::default_output_device).ok_or_else(|| OutputError::Absent(self.name.clone()))?;
         let (config, format) = choose(&device, self.buffer_us)?;
         let player = make(config.sample_rate);
         let stream = match format {
@@ -58,25 +59,7 @@ impl AlsaCard {
 }
 
 fn problem(error: &cpal::Error) -> OutputError {
-    OutputError::Open(match error.kind() {
-        ErrorKind::DeviceBusy => "another program is using it".into(),
-        ErrorKind::DeviceNotAvailable => "it is not there".into(),
-        ErrorKind::PermissionDenied => "permission denied; is this user in the group `audio`?".into(),
-        _ => error.to_string(),
-    })
-}
-
-/// By the name of a PCM, or of a card.
-fn find(name: &str) -> Result<Device, OutputError> {
-    let host = cpal::default_host();
-    if name == "default" {
-        return host.default_output_device().ok_or_else(|| OutputError::Absent(name.into()));
-    }
-    let names = [name.to_owned(), format!("plughw:CARD={name},DEV=0"), format!("sysdefault:CARD={name}")];
-    names
-        .into_iter()
-        .find_map(|pcm| host.device_by_id(&DeviceId::new(HostId::Alsa, pcm)))
-        .ok_or_else(|| OutputError::Absent(name.into()))
+    OutputError::Open(pcm::problem(error))
 }
 
 fn choose(device: &Device, buffer_us: u32) -> Result<(StreamConfig, SampleFormat), OutputError> {

@@ -76,8 +76,6 @@ pub struct Car {
     estimator: Estimator,
     clock: SlewedClock,
     base: TimeBase,
-    /// When this car came to know the convoy's time; none where it had known it before it started.
-    known_since: Option<MonoTime>,
     next_probe: MonoTime,
     /// When to ask again to be taken in, of a server that lives.
     rejoin: Option<MonoTime>,
@@ -160,7 +158,6 @@ impl Car {
             estimator: Estimator::default(),
             clock: SlewedClock::continued(map),
             base,
-            known_since: None,
             next_probe: now,
             rejoin: None,
             joins: Pace::of_joins(),

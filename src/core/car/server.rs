@@ -334,19 +334,16 @@ impl Car {
     /// for.
     pub(super) fn follow_clock(&mut self, estimate: &Estimate, now: MonoTime) {
         if self.base != TimeBase::Convoy {
-            self.known_since = Some(now);
+            (self.clock, self.base) = (SlewedClock::default(), TimeBase::Convoy);
         }
         let is_free = !self.sets_the_time();
-        if self.base != TimeBase::Convoy || (is_free && self.is_still(now)) {
-            self.clock = SlewedClock::default();
-        }
-        let is_young = self.known_since.is_some_and(|since| now - since < SlewedClock::YOUNG_US);
-        if is_free && is_young {
+        if is_free && self.is_still(now) {
+            self.clock.set(estimate, now);
+        } else if is_free && self.clock.is_young(now) {
             self.clock.follow_young(estimate, now);
         } else {
             self.clock.follow(estimate, now);
         }
-        self.base = TimeBase::Convoy;
     }
 
     /// Whether nothing plays here, and nothing has just stopped or is about to start.

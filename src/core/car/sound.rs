@@ -14,7 +14,7 @@ const VOLUME_FIRST: f64 = 0.8;
 /// Outputs whose delay is remembered; a car has a few.
 const OUTPUTS_MAX: usize = 32;
 const NAME_BYTES_MAX: usize = 256;
-const DELAY_US_MAX: i64 = 2_000_000;
+const DELAY_US_MAX: i64 = AudioStatus::DELAY_US_MAX;
 
 /// Loudness, and delays by the output's name.
 #[derive(Debug)]

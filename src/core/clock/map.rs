@@ -33,6 +33,8 @@ impl ClockMap {
 #[derive(Debug, Clone, Default)]
 pub struct SlewedClock {
     map: Option<ClockMap>,
+    /// When it was first set; none where it goes on from before.
+    since: Option<MonoTime>,
 }
 
 /// Slewing on top of the learned rate; small enough to be inaudible and to keep resampling within its +-500 ppm.
@@ -43,15 +45,14 @@ const SLEW_HORIZON_US: f64 = 3e6;
 const STEP_US: i64 = 30_000;
 /// While a clock is young, beyond this: to bend it away would take the music as long as a minute.
 const STEP_YOUNG_US: i64 = 5_000;
+/// Who has only just come to know the convoy's time learns most about it in so long.
+const YOUNG_US: i64 = 10_000_000;
 
 impl SlewedClock {
-    /// Who has only just come to know the convoy's time learns most about it in so long.
-    pub const YOUNG_US: i64 = 10_000_000;
-
     /// A clock that continues a map known from before (a restart, a hand-over).
     #[must_use]
     pub fn continued(map: ClockMap) -> Self {
-        Self { map: Some(map) }
+        Self { map: Some(map), since: None }
     }
 
     #[must_use]
@@ -64,7 +65,18 @@ impl SlewedClock {
         self.bend(estimate, now, STEP_US)
     }
 
-    /// The same for a clock that is young.
+    /// Whether the clock was first set only just now.
+    #[must_use]
+    pub fn is_young(&self, now: MonoTime) -> bool {
+        self.since.is_some_and(|since| now - since < YOUNG_US)
+    }
+
+    /// Sets the clock to `estimate`, which nobody hears.
+    pub fn set(&mut self, estimate: &Estimate, now: MonoTime) {
+        self.bend(estimate, now, -1);
+    }
+
+    /// Follows as a clock may that is young.
     pub fn follow_young(&mut self, estimate: &Estimate, now: MonoTime) -> bool {
         self.bend(estimate, now, STEP_YOUNG_US)
     }
@@ -80,6 +92,9 @@ impl SlewedClock {
                 false
             }
             _ => {
+                if current.is_none() {
+                    self.since = Some(now);
+                }
                 self.map = Some(ClockMap { mono0: now, convoy0: target, rate: estimate.map.rate });
                 true
             }
@@ -129,7 +144,10 @@ mod tests {
 
     #[test]
     fn a_young_clock_is_set_to_what_would_take_long_to_bend() {
-        let mut clock = SlewedClock::continued(estimate(0, 0.0).map);
+        assert!(!SlewedClock::continued(estimate(0, 0.0).map).is_young(MonoTime(0)));
+        let mut clock = SlewedClock::default();
+        clock.set(&estimate(0, 0.0), MonoTime(0));
+        assert!(clock.is_young(MonoTime(9_000_000)) && !clock.is_young(MonoTime(11_000_000)));
         assert!(!clock.follow_young(&estimate(4_000, 0.0), MonoTime(10)));
         assert!(clock.follow_young(&estimate(6_000, 0.0), MonoTime(20)));
         assert_eq!(clock.map().unwrap().convoy(MonoTime(20)), ConvoyTime(6_020));

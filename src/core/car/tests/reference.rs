@@ -6,6 +6,7 @@ use crate::core::mesh::{
     Attempt, Beat, Echo, Hello, LanEvent, MeshCommand, MeshEvent, PeerMessage, Route, Signal, SignalKind, Source,
 };
 use crate::core::status::MemberKind;
+use std::time::Duration;
 
 /// Convoy time is so much ahead of this car's clock by the server's word, which takes a long way that is straight.
 const AHEAD_US: i64 = 5_000_000;
@@ -22,11 +23,12 @@ struct Word {
     ahead_us: i64,
     bound_us: i64,
     /// How long its messages are on their way.
-    way_us: i64,
+    way: Duration,
 }
 
+const NEAR: Duration = Duration::from_micros(500);
 /// Better than the server's own, which is off by half of what its way takes longer there than back.
-const BETTER: Word = Word { ahead_us: AHEAD_US + 15_000, bound_us: 700, way_us: 500 };
+const BETTER: Word = Word { ahead_us: AHEAD_US + 15_000, bound_us: 700, way: NEAR };
 
 impl Bench {
     /// In a convoy with a server a long way off, and a link with another member.
@@ -60,6 +62,7 @@ impl Bench {
 
     /// The neighbour answers all that it is asked, for so many tenths of a second.
     fn answers(&mut self, word: Word, through: &[DeviceId], tenths: i64) {
+        let way_us = word.way.as_micros() as i64;
         for _ in 0..tenths {
             self.asks_from_afar();
             self.seen.clear();
@@ -74,8 +77,8 @@ impl Bench {
             let now = self.now;
             let beat = Beat {
                 ask: !is_asked,
-                sent: now - word.way_us,
-                echo: is_asked.then_some(Echo { sent: now - 2 * word.way_us, received: now - word.way_us }),
+                sent: now - way_us,
+                echo: is_asked.then_some(Echo { sent: now - 2 * way_us, received: now - way_us }),
                 clock: Some((
                     ClockMap { mono0: now, convoy0: ConvoyTime(now.0 + word.ahead_us), rate: 0.0 },
                     word.bound_us,
@@ -116,9 +119,9 @@ fn who_is_near_and_knows_the_time_better_is_asked_for_it() {
 
 #[test]
 fn a_phone_and_one_who_is_far_are_not() {
-    for (kind, way_us) in [(MemberKind::Phone, 500), (MemberKind::Car, WAY_US / 2)] {
+    for (kind, way) in [(MemberKind::Phone, NEAR), (MemberKind::Car, Duration::from_millis(20))] {
         let mut bench = Bench::beside(kind);
-        bench.answers(Word { way_us, ..BETTER }, &[], 40);
+        bench.answers(Word { way, ..BETTER }, &[], 40);
         assert!(bench.through().is_empty() && bench.off_us().abs() < 1_000);
     }
 }
