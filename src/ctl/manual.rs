@@ -38,7 +38,8 @@ const JSON: [(&str, &str); 18] = [
          round_trip_us, dialect), members, muted (by device: reason, until_us), \
          now_playing (playing, entry, track, position_us, index), queue_length, \
          volume, ducked, \
-         clock (synced, convoy_us, bound_us, rate_ppm), audio (output, rate_hz, delay_us, \
+         clock (synced, convoy_us, bound_us, rate_ppm, \
+         through: the cars by whom it is had, but for the server itself), audio (output, rate_hz, delay_us, \
          in_sync, offset_us, correction_ppm, underruns, realigns, problem), library (tracks, problems, \
          scanning, fetching), changes (applied, pending), lead_us, queue_revision, taken_us.",
     ),

@@ -17,9 +17,13 @@ fn crooked(groups: [usize; CARS], car: usize) -> Road {
     road
 }
 
+fn time_us(road: &Road, car: usize) -> i64 {
+    road.world.status(car).unwrap().clock.convoy_us.unwrap()
+}
+
 /// Convoy time as each has it, less that of the first, in microseconds.
 fn offsets_us(road: &Road) -> Vec<i64> {
-    let times: Vec<i64> = (0..CARS).map(|car| road.world.status(car).unwrap().clock.convoy_us.unwrap()).collect();
+    let times: Vec<i64> = (0..CARS).map(|car| time_us(road, car)).collect();
     times.iter().map(|time| time - times[0]).collect()
 }
 
@@ -62,7 +66,7 @@ fn who_has_none_is_off_by_half_of_the_detour_and_says_that_it_may_be() {
 }
 
 #[test]
-fn who_had_its_time_from_a_neighbour_that_is_gone_asks_the_server_again() {
+fn who_had_its_time_from_neighbours_that_are_gone_goes_on_by_what_it_had_from_them() {
     let mut road = crooked([0; CARS], 2);
     road.wait(20);
     assert!(steps(&road)[2] > 0);
@@ -75,10 +79,26 @@ fn who_had_its_time_from_a_neighbour_that_is_gone_asks_the_server_again() {
         road.fault(Fault::HealServer { car });
     }
     road.wait(10);
-    assert!(steps(&road)[2] > 0);
-    for car in 0..2 {
-        road.fault(Fault::Crash { car });
+    assert!(offsets_us(&road).iter().all(|off_us| off_us.abs() < 1_500), "{:?}", offsets_us(&road));
+    let before_us = time_us(&road, 2) - road.now;
+    road.fault(Fault::Split { groups: vec![0, 0, 1] });
+    road.wait(60);
+    assert_eq!(steps(&road)[2], 0);
+    let (off_us, bound_us) = (time_us(&road, 2) - road.now - before_us, bound_us(&road, 2));
+    assert!(off_us.abs() < 1_000, "its clock has moved by {off_us} us");
+    assert!((1_000..LONGER_US / 2).contains(&bound_us), "it says {bound_us} us");
+}
+
+#[test]
+fn questions_for_the_time_hurry_nobody() {
+    for car in 0..CARS {
+        let mut road = crooked([0; CARS], car);
+        road.wait(30);
+        let before = road.world.traffic().0;
+        road.wait(60);
+        let messages = road.world.traffic().0 - before;
+        // Twice a second with answers over the link that is followed, and every 5 s from each side over the others.
+        let expected = 60 * 4 + 2 * 2 * (60 / 5 * 2);
+        assert!(messages < expected * 5 / 4, "car {car}: {messages} messages, where {expected} are expected");
     }
-    road.wait(4);
-    assert_eq!(road.world.status(2).unwrap().clock.through.len(), 0);
 }

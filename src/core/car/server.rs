@@ -42,7 +42,7 @@ impl Car {
             ServerEvent::Up { dialect, challenge } => {
                 self.papers.challenge = challenge;
                 // It may be another server, or keep another time than before.
-                self.estimator.begin_anew(now);
+                self.estimator.begin_anew(self.clock_bound(now), now);
                 self.ask_to_join(dialect, now);
             }
             ServerEvent::Down { reason } => self.handle_down(&reason, now),
@@ -83,7 +83,7 @@ impl Car {
         let Some(convoy) = self.convoy.clone() else { return };
         match dialect {
             Dialect::Jamz => {
-                let bound_us = self.estimator.bound_us(now).unwrap_or(i64::MAX);
+                let bound_us = self.clock_bound(now).unwrap_or(i64::MAX);
                 // By the time that it arrives, if the way is as it was.
                 let claimed = ClockClaim { convoy: self.convoy_now(now) + self.estimator.way_us(), bound_us };
                 let claim = (self.base == TimeBase::Convoy).then_some(claimed);
@@ -318,7 +318,7 @@ impl Car {
             // The clock of the neighbour that leads counts.
             return;
         }
-        if self.has_reference() {
+        if self.keeps_reference(now) {
             return;
         }
         let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();

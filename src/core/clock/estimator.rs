@@ -198,8 +198,9 @@ impl Estimator {
     }
 
     /// What was learned of one reference says nothing of the next, but for the rate, which is mostly this machine's.
-    pub fn begin_anew(&mut self, now: MonoTime) {
-        self.held_bound = self.bound_us(now).map(|bound_us| (now, bound_us)).or(self.held_bound);
+    /// The clock is off by `bound_us` at most, if that is known.
+    pub fn begin_anew(&mut self, bound_us: Option<i64>, now: MonoTime) {
+        self.held_bound = bound_us.map(|bound_us| (now, bound_us)).or(self.held_bound);
         self.held_ppm = self.measured_rate().map_or(self.held_ppm, |rate| rate * 1e6);
         self.held_way_us = self.way_us();
         self.corridor = Corridor::new(self.held_ppm);

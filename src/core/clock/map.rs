@@ -1,4 +1,4 @@
-//! Convoy time as a virtual clock over the monotonic one, and its slewing: convoy time never steps once it is in use.
+//! Convoy time as a virtual clock over the monotonic one, and its slewing: once it is in use it steps for much only.
 
 use super::{ConvoyTime, Estimate, MonoTime};
 use serde::{Deserialize, Serialize};

@@ -7,8 +7,10 @@
 
 use crate::core::id::DeviceId;
 
-/// Who knows the time within this, in microseconds, needs nobody else.
-pub const GOOD_US: i64 = 1_000;
+/// Who knows the time within this, in microseconds, needs nobody else;
+const GOOD_US: i64 = 1_000;
+/// and who asks others already, within this.
+const BETTER_US: i64 = 750;
 /// Cars that a time goes through, at most.
 pub const THROUGH_MAX: usize = 3;
 
@@ -24,6 +26,12 @@ pub struct Offer<'a> {
     pub link_us: i64,
 }
 
+/// Whether who knows the time within `own_us` asks neighbours for it; who does so `already` does not cease for little.
+#[must_use]
+pub fn is_vague(own_us: i64, already: bool) -> bool {
+    own_us > if already { BETTER_US } else { GOOD_US }
+}
+
 /// The neighbour from whom `me`, which knows the time within `own_us` itself, is to have it; none for itself. The one
 /// that is `followed` now is not left for little.
 #[must_use]
@@ -33,7 +41,7 @@ pub fn reference<'a>(
     offers: impl Iterator<Item = Offer<'a>>,
     followed: Option<&DeviceId>,
 ) -> Option<&'a DeviceId> {
-    if own_us <= GOOD_US {
+    if !is_vague(own_us, followed.is_some()) {
         return None;
     }
     let is_followed = |offer: &Offer| followed == Some(offer.peer);

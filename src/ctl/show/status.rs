@@ -142,7 +142,9 @@ fn sync_tone(connection: &Connection) -> Tone {
 fn clock(status: &Status) -> String {
     match (status.clock.synced, status.clock.bound_us) {
         (true, Some(bound_us)) => {
-            format!("known within {}, {:+.1} ppm", milliseconds(bound_us), status.clock.rate_ppm)
+            let by = status.clock.through.last().map(|device| format!(", by {}", name_of(status, device)));
+            let (within, rate_ppm) = (milliseconds(bound_us), status.clock.rate_ppm);
+            format!("known within {within}, {rate_ppm:+.1} ppm{}", by.unwrap_or_default())
         }
         (true, None) => "known".into(),
         (false, _) => "the convoy's time is not known yet".into(),

@@ -141,8 +141,8 @@ impl Car {
         if !live.asks.is_empty() {
             return asked + AGAIN_US;
         }
-        let is_asked_for_time = self.mesh.upstream() == Some(device) || self.may_refer_to(device, live);
-        if is_asked_for_time && live.estimator.count() < PROBES_ENOUGH {
+        let is_new = live.estimator.count() < PROBES_ENOUGH;
+        if is_new && (self.mesh.upstream() == Some(device) || self.may_refer_to(device, live)) {
             return asked + CLOCK_US;
         }
         let (last, late_us) = if self.asks_first(device, live) {
@@ -159,9 +159,14 @@ impl Car {
         last + pace_us + late_us
     }
 
-    /// Of the two sides one asks and the other answers: who follows asks, else the lower id.
+    /// Whether this side asks by itself: as it is on it, or for the server's time.
     fn asks_first(&self, device: &DeviceId, live: &Live) -> bool {
-        if self.mesh.upstream() == Some(device) || self.may_refer_to(device, live) {
+        self.is_on_it_to_ask(device, live) || self.may_refer_to(device, live)
+    }
+
+    /// Of the two sides one asks and the other answers: who follows asks, else the lower id.
+    fn is_on_it_to_ask(&self, device: &DeviceId, live: &Live) -> bool {
+        if self.mesh.timekeeper() == Some(device) {
             return true;
         }
         let follows_us = live.beat.as_ref().is_some_and(|beat| {
@@ -212,7 +217,7 @@ impl Car {
         }
         let fresh = self.note_source(from, &beat.route, now);
         let live = self.mesh.live_with(from);
-        let is_out_of_turn = live.is_some_and(|live| self.asks_first(from, live)) && !self.seeks_time(&beat);
+        let is_out_of_turn = live.is_some_and(|live| self.is_on_it_to_ask(from, live)) && !self.seeks_time(&beat);
         let may_be_reference = live.is_some_and(|live| self.may_refer_to(from, live));
         let is_followed = self.mesh.upstream() == Some(from) || self.is_djs_way(from) || may_be_reference;
         if self.misses_state(from, &beat, now) {
@@ -271,7 +276,7 @@ impl Car {
     /// The clock of the neighbour that leads to the authority is followed, once it is known well enough.
     fn follow_neighbour(&mut self, from: &DeviceId, now: MonoTime) {
         if self.mesh.reference() == Some(from) {
-            return self.follow_reference(now);
+            return self.follow_reference(from, now);
         }
         let by_dj = self.is_djs_way(from);
         if !by_dj && self.mesh.upstream() != Some(from) {
@@ -311,7 +316,8 @@ impl Car {
             return by_neighbour(device);
         }
         let by_server = self.estimator.estimate_at(now).map(here).or_else(|| self.estimator.held_bound_us(now));
-        by_server.into_iter().chain(self.mesh.reference().and_then(by_neighbour)).min()
+        let by_reference = self.mesh.reference().and_then(by_neighbour).or_else(|| self.held_reference_us(now));
+        by_server.into_iter().chain(by_reference).min()
     }
 
     /// The bound as others are told it: whose own word is the time has none, and who has it from nobody yet does not

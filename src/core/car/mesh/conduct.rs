@@ -19,7 +19,7 @@ const STEPPED_US: i64 = 50_000;
 const DOUBT_US_MAX: i64 = 250_000;
 const BOUND_US_MAX: i64 = 600_000;
 /// Two crystals at their worst, slewing, and a little: convoy time that runs faster than that by a car's clock is none.
-const RATE_MAX: f64 = 1.5e-3;
+pub(super) const RATE_MAX: f64 = 1.5e-3;
 
 impl Car {
     /// Whether a neighbour may say that now.

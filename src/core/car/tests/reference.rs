@@ -22,13 +22,14 @@ fn device() -> DeviceId {
 struct Word {
     ahead_us: i64,
     bound_us: i64,
+    rate: f64,
     /// How long its messages are on their way.
     way: Duration,
 }
 
 const NEAR: Duration = Duration::from_micros(500);
 /// Better than the server's own, which is off by half of what its way takes longer there than back.
-const BETTER: Word = Word { ahead_us: AHEAD_US + 15_000, bound_us: 700, way: NEAR };
+const BETTER: Word = Word { ahead_us: AHEAD_US + 15_000, bound_us: 700, rate: 0.0, way: NEAR };
 
 impl Bench {
     /// In a convoy with a server a long way off, and a link with another member.
@@ -80,7 +81,7 @@ impl Bench {
                 sent: now - way_us,
                 echo: is_asked.then_some(Echo { sent: now - 2 * way_us, received: now - way_us }),
                 clock: Some((
-                    ClockMap { mono0: now, convoy0: ConvoyTime(now.0 + word.ahead_us), rate: 0.0 },
+                    ClockMap { mono0: now, convoy0: ConvoyTime(now.0 + word.ahead_us), rate: word.rate },
                     word.bound_us,
                 )),
                 clock_through: through.to_vec(),
@@ -156,4 +157,26 @@ fn who_has_only_just_come_is_put_right_at_once_and_later_on_the_music_is_bent() 
         assert!(bench.car.is_playing_planned() && bench.through() == [device()]);
         assert!(off_us.contains(&bench.off_us()), "after {seconds} s: {} us", bench.off_us());
     }
+}
+
+#[test]
+fn who_says_that_time_runs_as_no_crystal_does_is_not_followed() {
+    let mut bench = Bench::beside(MemberKind::Car);
+    bench.answers(Word { rate: 0.005, ..BETTER }, &[], 40);
+    assert!(bench.through().is_empty() && bench.off_us().abs() < 1_000, "{}", bench.off_us());
+}
+
+#[test]
+fn who_is_followed_and_steps_leads_no_further_than_the_server_allows_and_is_muted_when_he_goes_on() {
+    let mut bench = Bench::beside(MemberKind::Car);
+    bench.add(&[track("song", 600)]);
+    bench.command(Command::Play { entry: None });
+    bench.ack_all(&Verdict::Applied);
+    bench.answers(Word { ahead_us: AHEAD_US, bound_us: 200_000, ..BETTER }, &[], 150);
+    for n in 0..20 {
+        let ahead_us = AHEAD_US + if n % 2 == 0 { 55_000 } else { -55_000 };
+        bench.answers(Word { ahead_us, bound_us: 20_000, ..BETTER }, &[], 6);
+        assert!(bench.off_us().abs() <= WAY_US + 2_000, "{n}: {}", bench.off_us());
+    }
+    assert!(bench.car.mutes(&device(), bench.now));
 }
