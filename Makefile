@@ -11,7 +11,8 @@ help: ## This list
 	@echo "DEMO_MESH=off (cars without links to each other)."
 	@echo "make bench-clock takes SEED=n and PICTURES=dir (where it draws the errors over time: target/bench-clock)."
 	@echo "make bench-offset takes CONDITIONS=\"clean skewed ...\" (all nine), SECONDS=n (of each: 180, a cut 1800),"
-	@echo "OUT=dir (logs and figures: target/bench-offset), PEERS=snapcast (installs it) or none, PROGRAMS=dir (built ones)."
+	@echo "CUT_AFTER=n (of these before the cut: 0), OUT=dir (logs and figures: target/bench-offset), PEERS=snapcast"
+	@echo "(installs it) or none, PROGRAMS=dir (built ones)."
 	@echo "make sim takes SCHEDULES=n and FIRST=seed (a part of many), JOBS=n, PLANTS=0 (without the planted bugs),"
 	@echo "or SEED=n: that drive with its log (PLANT=name: with a bug planted)."
 

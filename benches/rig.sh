@@ -5,8 +5,8 @@
 #
 #     benches/rig.sh [CONDITION...]      all that rig/conditions.sh names; `make bench-offset` builds what it needs
 #
-# SECONDS_EACH=n is how long each is measured (180; a cut that is not told otherwise lasts 1800), OUT=dir gets logs and
-# figures (target/bench-offset), PROGRAMS=dir has the programs (cargo's demo folder), PEERS=none leaves others' players
+# SECONDS_EACH=n is how long each is measured (180; a cut that is not told otherwise lasts 1800), CUT_AFTER=n how many of
+# these seconds go by before a cut (0, when the cars have known each other for 20 s), OUT=dir gets logs and figures (target/bench-offset), PROGRAMS=dir has the programs (cargo's demo folder), PEERS=none leaves others' players
 # out, KEEP=1 keeps what the cards played. Progress goes to stderr; the last line of stdout is JSON, and the exit
 # status is 1 when one of our bars is missed. Root only, as it makes namespaces. Needs `scripts/needs rig`.
 set -euo pipefail
@@ -25,6 +25,13 @@ rig=$root/benches/rig
 if [ "$(id -u)" != 0 ]; then
     echo "this makes network namespaces, which takes root: sudo make bench-offset" >&2
     exit 1
+fi
+cars=3
+settle_s=20
+cut_after_s=${CUT_AFTER:-0}
+if ! [[ $cut_after_s =~ ^[0-9]{1,4}$ ]]; then
+    echo "CUT_AFTER is how many seconds go by before a cut, not \"$cut_after_s\"" >&2
+    exit 2
 fi
 conditions=("$@")
 [ $# -gt 0 ] || conditions=("${all_conditions[@]}")
@@ -53,8 +60,6 @@ mkdir -p "$out"
 results=$out/results
 : >"$results"
 export PYTHONDONTWRITEBYTECODE=1
-cars=3
-settle_s=20
 # The track goes on for so long beyond the measuring: cars have to meet first.
 spare_s=120
 

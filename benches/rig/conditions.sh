@@ -48,9 +48,9 @@ set_condition() {
             verdict='.inside_share != null and .inside_share >= 0.99'
             ;;
         cut)
-            skewed=true seconds_usual=1800 each_second=cut_second
+            skewed=true seconds_usual=$((1800 + cut_after_s)) each_second=cut_second
             below end_ms 3
-            bar+=' (after 1800 s)'
+            bar+=" (cut after $((settle_s + cut_after_s)) s)"
             ;;
         # Each round has three starts; twenty of them, if not told otherwise.
         starts)
@@ -118,7 +118,7 @@ blackout_second() {
 }
 
 cut_second() {
-    [ "$1" != 0 ] || net_link "$blackout_link" $(seq "$cars")
+    [ "$1" != "$cut_after_s" ] || net_link "$blackout_link" $(seq "$cars")
 }
 
 note_bounds() {
