@@ -5,10 +5,11 @@
 #
 #     benches/rig.sh [CONDITION...]      all that rig/conditions.sh names; `make bench-offset` builds what it needs
 #
-# SECONDS_EACH=n is how long each is measured (180; a cut that is not told otherwise lasts 1800), CUT_AFTER=n how many of
-# these seconds go by before a cut (0, when the cars have known each other for 20 s), OUT=dir gets logs and figures (target/bench-offset), PROGRAMS=dir has the programs (cargo's demo folder), PEERS=none leaves others' players
-# out, KEEP=1 keeps what the cards played. Progress goes to stderr; the last line of stdout is JSON, and the exit
-# status is 1 when one of our bars is missed. Root only, as it makes namespaces. Needs `scripts/needs rig`.
+# SECONDS_EACH=n is how long each is measured (180; 1800 after a cut that is not told otherwise), CUT_AFTER=n how many of
+# these seconds go by before that cut (0, when the cars have known each other for 20 s), OUT=dir gets logs and figures
+# (target/bench-offset), PROGRAMS=dir has the programs (cargo's demo folder), PEERS=none leaves others' players out,
+# KEEP=1 keeps what the cards played. Progress goes to stderr; the last line of stdout is JSON, and the exit status is 1
+# when one of our bars is missed. Root only, as it makes namespaces. Needs `scripts/needs rig`.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)

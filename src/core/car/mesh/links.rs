@@ -229,7 +229,7 @@ impl Car {
         ranks.push(self.rank_of(self.me.device(), Some(self.me.user.clone())));
         let gone = |device: &DeviceId| self.mesh.peers.get(device).is_some_and(Peer::seems_gone);
         let mut wanted = hubs(&ranks, self.me.device(), gone);
-        wanted.extend(self.mesh.timekeeper().cloned());
+        wanted.extend(self.mesh.upstream().cloned());
         // Who is there and belongs to another component, or to another server, is the way to it.
         let is_due = |rank: &&Rank| self.beyond_due(&rank.device).is_some_and(|due| now >= due);
         let mut beyond: Vec<&Rank> = self.mesh.candidates.values().filter(is_due).collect();
