@@ -108,13 +108,11 @@ impl World {
                 Choice::Lead => break,
                 Choice::Follow(device) => Some(device),
             };
-            match from {
-                Some(device) => at = self.number_of(&device).unwrap_or(SERVER),
-                None => {
-                    way.push((SERVER, self.storage.boot));
-                    break;
-                }
-            }
+            let Some(device) = from else {
+                way.push((SERVER, self.storage.boot));
+                break;
+            };
+            at = self.number_of(&device).unwrap_or(SERVER);
         }
         way
     }
