@@ -6,7 +6,7 @@ use jamz::sim::Fault;
 const CARS: usize = 3;
 const LONGER_US: i64 = 40_000;
 
-/// Three cars that hear those of their own group, of which one has a way to the server that takes longer there than back.
+/// Three cars that hear those of their own group; one has a way to the server that takes longer there than back.
 fn crooked(groups: [usize; CARS], car: usize) -> Road {
     let mut road = Road::asleep(CARS, true);
     road.world.take_detour(car, LONGER_US);

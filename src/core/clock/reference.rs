@@ -1,9 +1,9 @@
 //! Whose time a car has: the server's as it asks for it itself, or as another that is near asked for it.
 //!
-//! By a way that takes longer there than back the server's time is off by half the difference, and nothing that is asked
-//! over that way can show it; the error bound, half of what both take, says so. A neighbour over a short way may know
-//! better. And where all know it alike, all are to have it from the same one: what he is off by, all are, and the music
-//! is together. The lowest id is the same in the eyes of all.
+//! By a way that takes longer there than back the server's time is off by half the difference, and nothing that is
+//! asked over that way can show it; the error bound, half of what both take, says so. A neighbour over a short way may
+//! know better. And where all know it alike, all are to have it from the same one: what he is off by, all are, and the
+//! music is together. The lowest id is the same in the eyes of all.
 
 use crate::core::id::DeviceId;
 

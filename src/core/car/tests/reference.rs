@@ -6,7 +6,6 @@ use crate::core::mesh::{
     Attempt, Beat, Echo, Hello, LanEvent, MeshCommand, MeshEvent, PeerMessage, Route, Signal, SignalKind, Source,
 };
 use crate::core::status::MemberKind;
-use std::time::Duration;
 
 /// Convoy time is so much ahead of this car's clock by the server's word, which takes a long way that is straight.
 const AHEAD_US: i64 = 5_000_000;
@@ -24,12 +23,12 @@ struct Word {
     bound_us: i64,
     rate: f64,
     /// How long its messages are on their way.
-    way: Duration,
+    way_us: i64,
 }
 
-const NEAR: Duration = Duration::from_micros(500);
+const NEAR_US: i64 = 500;
 /// Better than the server's own, which is off by half of what its way takes longer there than back.
-const BETTER: Word = Word { ahead_us: AHEAD_US + 15_000, bound_us: 700, rate: 0.0, way: NEAR };
+const BETTER: Word = Word { ahead_us: AHEAD_US + 15_000, bound_us: 700, rate: 0.0, way_us: NEAR_US };
 
 impl Bench {
     /// In a convoy with a server a long way off, and a link with another member.
@@ -63,7 +62,6 @@ impl Bench {
 
     /// The neighbour answers all that it is asked, for so many tenths of a second.
     fn answers(&mut self, word: Word, through: &[DeviceId], tenths: i64) {
-        let way_us = word.way.as_micros() as i64;
         for _ in 0..tenths {
             self.asks_from_afar();
             self.seen.clear();
@@ -78,8 +76,8 @@ impl Bench {
             let now = self.now;
             let beat = Beat {
                 ask: !is_asked,
-                sent: now - way_us,
-                echo: is_asked.then_some(Echo { sent: now - 2 * way_us, received: now - way_us }),
+                sent: now - word.way_us,
+                echo: is_asked.then_some(Echo { sent: now - 2 * word.way_us, received: now - word.way_us }),
                 clock: Some((
                     ClockMap { mono0: now, convoy0: ConvoyTime(now.0 + word.ahead_us), rate: word.rate },
                     word.bound_us,
@@ -120,9 +118,9 @@ fn who_is_near_and_knows_the_time_better_is_asked_for_it() {
 
 #[test]
 fn a_phone_and_one_who_is_far_are_not() {
-    for (kind, way) in [(MemberKind::Phone, NEAR), (MemberKind::Car, Duration::from_millis(20))] {
+    for (kind, way_us) in [(MemberKind::Phone, NEAR_US), (MemberKind::Car, WAY_US / 2)] {
         let mut bench = Bench::beside(kind);
-        bench.answers(Word { way, ..BETTER }, &[], 40);
+        bench.answers(Word { way_us, ..BETTER }, &[], 40);
         assert!(bench.through().is_empty() && bench.off_us().abs() < 1_000);
     }
 }
