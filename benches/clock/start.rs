@@ -31,10 +31,8 @@ impl Estimates for Clocked {
         let now = MonoTime(exchange.received_us as i64);
         if exchange.received_us < self.begins_us {
             self.clock.set(&estimate, now);
-        } else if self.clock.is_young(now) {
-            self.clock.follow_young(&estimate, now);
         } else {
-            self.clock.follow(&estimate, now);
+            self.clock.follow_freely(&estimate, now);
         }
     }
 

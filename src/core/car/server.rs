@@ -339,8 +339,8 @@ impl Car {
         let is_free = !self.sets_the_time();
         if is_free && self.is_still(now) {
             self.clock.set(estimate, now);
-        } else if is_free && self.clock.is_young(now) {
-            self.clock.follow_young(estimate, now);
+        } else if is_free {
+            self.clock.follow_freely(estimate, now);
         } else {
             self.clock.follow(estimate, now);
         }

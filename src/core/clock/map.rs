@@ -65,20 +65,23 @@ impl SlewedClock {
         self.bend(estimate, now, STEP_US)
     }
 
-    /// Whether the clock was first set only just now.
-    #[must_use]
-    pub fn is_young(&self, now: MonoTime) -> bool {
-        self.since.is_some_and(|since| now - since < YOUNG_US)
+    /// The same for a clock by which nobody else goes: while it is young it steps for less.
+    pub fn follow_freely(&mut self, estimate: &Estimate, now: MonoTime) -> bool {
+        let step_us = if self.is_young(now) { STEP_YOUNG_US } else { STEP_US };
+        self.bend(estimate, now, step_us)
     }
 
     /// Sets the clock to `estimate`, which nobody hears.
     pub fn set(&mut self, estimate: &Estimate, now: MonoTime) {
-        self.bend(estimate, now, -1);
+        if self.map.is_none() {
+            self.since = Some(now);
+        }
+        self.map = Some(ClockMap { mono0: now, convoy0: estimate.map.convoy(now), rate: estimate.map.rate });
     }
 
-    /// Follows as a clock may that is young.
-    pub fn follow_young(&mut self, estimate: &Estimate, now: MonoTime) -> bool {
-        self.bend(estimate, now, STEP_YOUNG_US)
+    /// Whether the clock was first set only just now.
+    fn is_young(&self, now: MonoTime) -> bool {
+        self.since.is_some_and(|since| now - since < YOUNG_US)
     }
 
     fn bend(&mut self, estimate: &Estimate, now: MonoTime, step_us: i64) -> bool {
@@ -92,10 +95,7 @@ impl SlewedClock {
                 false
             }
             _ => {
-                if current.is_none() {
-                    self.since = Some(now);
-                }
-                self.map = Some(ClockMap { mono0: now, convoy0: target, rate: estimate.map.rate });
+                self.set(estimate, now);
                 true
             }
         }
@@ -148,8 +148,8 @@ mod tests {
         let mut clock = SlewedClock::default();
         clock.set(&estimate(0, 0.0), MonoTime(0));
         assert!(clock.is_young(MonoTime(9_000_000)) && !clock.is_young(MonoTime(11_000_000)));
-        assert!(!clock.follow_young(&estimate(4_000, 0.0), MonoTime(10)));
-        assert!(clock.follow_young(&estimate(6_000, 0.0), MonoTime(20)));
+        assert!(!clock.follow_freely(&estimate(4_000, 0.0), MonoTime(10)));
+        assert!(clock.follow_freely(&estimate(6_000, 0.0), MonoTime(20)));
         assert_eq!(clock.map().unwrap().convoy(MonoTime(20)), ConvoyTime(6_020));
         assert!(!clock.follow(&estimate(20_000, 0.0), MonoTime(30)));
     }
