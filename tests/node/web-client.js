@@ -179,7 +179,11 @@ const commands = {
     player.seek(position);
     control('seek', { position, isPlaying: player.playing });
   },
-  loadAndPlay: ({ id }) => loadAndPlay(playlist.find((track) => track.id === id)),
+  loadAndPlay: ({ id }) => {
+    const track = playlist.find((entry) => entry.id === id);
+    if (!track) throw new Error(`no track ${id} in the list`);
+    loadAndPlay(track);
+  },
   playNext: () => step('next', 1),
   playPrevious: () => step('previous', -1),
   writePlaylist: (command) => {

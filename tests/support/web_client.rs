@@ -21,7 +21,11 @@ impl Web {
                 "clockAheadMs": clock_ahead_ms,
         });
         let mut web = Self { node: Node::spawn("web-client.js", &options) };
-        web.until("it has joined", |state| heard(state, "music-session-state").count() > 0).await;
+        // The greeting brings the list twice; what is written between the two would be overwritten by the second.
+        let greeted = |state: &Value| {
+            ["music-session-state", "playlist-update"].iter().all(|event| heard(state, event).next().is_some())
+        };
+        web.until("it has joined", greeted).await;
         web
     }
 
