@@ -18,6 +18,8 @@ struct Bound {
 pub(super) struct Bounds {
     above: Bound,
     below: Bound,
+    /// Of so many exchanges the closest.
+    exchanges: f64,
 }
 
 /// What was known at a moment.
@@ -142,9 +144,10 @@ impl Corridor {
         Some((fit(self.given(now, 0.0), &mut self.shape.clone(), true)?, now))
     }
 
-    /// How far the line may lie off, as a rule; none before there is one.
-    pub(super) fn doubt_us(&self) -> Option<f64> {
-        self.fit.map(|(fit, _)| fit.offset_doubt_us)
+    /// How far the line may lie off, in microseconds, and its slope, in parts per million, as a rule; none before there
+    /// is one.
+    pub(super) fn doubts(&self) -> Option<(f64, f64)> {
+        self.fit.map(|(fit, _)| (fit.offset_doubt_us, fit.rate_doubt_ppm))
     }
 
     /// Keeps what a message there and one back say; the line is drawn when somebody asks for it.
@@ -159,12 +162,13 @@ impl Corridor {
         let below = Bound { at: back.1, us: less(below_us) };
         // A later message may have been faster: the order of time is kept.
         let place = self.recent.iter().rposition(|one| one.above.at <= above.at).map_or(0, |at| at + 1);
-        self.recent.insert(place, Bounds { above, below });
+        let bounds = Bounds { above, below, exchanges: 1.0 };
+        self.recent.insert(place, bounds);
         let was = self.noted.max(self.fit.map(|(_, at)| at));
         let now = was.map_or(back.1, |was| was.max(back.1));
         self.noted = Some(now);
         self.condense(now);
-        (Bounds { above, below }, now)
+        (bounds, now)
     }
 
     /// The same, and draws the line anew.
@@ -231,6 +235,7 @@ impl Corridor {
                     if first.below.seen_from(last.below.at, rate) > last.below.us {
                         last.below = first.below;
                     }
+                    last.exchanges += first.exchanges;
                 }
                 _ => self.kept.push_back(first),
             }
@@ -254,18 +259,19 @@ impl Corridor {
             let below_us = seen(carried.below, next.below.at, -1.0).max(seen(first.below, next.below.at, -1.0));
             let above = Bound { at: next.above.at, us: above_us };
             let below = Bound { at: next.below.at, us: below_us };
-            self.carried = Some((Bounds { above, below }, next.above.at));
+            self.carried = Some((Bounds { above, below, exchanges: 0.0 }, next.above.at));
         }
     }
 
     fn given(&self, now: MonoTime, since_s: f64) -> Given {
         let all = || self.kept.iter().chain(&self.recent);
-        let above = all().map(|one| one.above.point(now, WANDER_US)).collect();
-        let mut below: Vec<Point> = all().map(|one| one.below.point(now, -WANDER_US)).collect();
+        let above = all().map(|one| one.above.point(now, WANDER_US, one.exchanges)).collect();
+        let mut below: Vec<Point> = all().map(|one| one.below.point(now, -WANDER_US, one.exchanges)).collect();
         below.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
         let carried = self.carried.map(|(bounds, since)| {
             let loosens_us = CARRIED_PPM * (now - since).max(0) as f64 / 1e6;
-            let (mut above, mut below) = (bounds.above.point(now, WANDER_US), bounds.below.point(now, -WANDER_US));
+            let (mut above, mut below) =
+                (bounds.above.point(now, WANDER_US, 0.0), bounds.below.point(now, -WANDER_US, 0.0));
             above.us += loosens_us;
             below.us -= loosens_us;
             (above, below)
@@ -298,7 +304,7 @@ impl Corridor {
         let for_sure = since + SPAN_US;
         self.kept.retain(|one| one.above.at > for_sure);
         self.recent.retain(|one| one.above.at > for_sure);
-        self.carried = Some((Bounds { above, below }, above.at));
+        self.carried = Some((Bounds { above, below, exchanges: 0.0 }, above.at));
         self.shape = Shape::default();
         self.before = Some((rate, above.at));
         self.refit(now, 0.0, true);
@@ -311,8 +317,8 @@ impl Bound {
         self.us + rate_ppm * (at - self.at) as f64 / 1e6
     }
 
-    fn point(&self, now: MonoTime, loosens_us: f64) -> Point {
+    fn point(&self, now: MonoTime, loosens_us: f64, exchanges: f64) -> Point {
         let at_s = (self.at - now) as f64 / 1e6;
-        Point { at_s, us: self.us + loosens_us * (at_s / 100.0).powi(2) }
+        Point { at_s, us: self.us + loosens_us * (at_s / 100.0).powi(2), exchanges }
     }
 }

@@ -36,10 +36,11 @@ const PROBE_FAST_US: i64 = 40_000;
 /// and afterwards.
 const PROBE_US: i64 = 250_000;
 const PROBES_FAST: usize = 12;
-/// Where the line is no surer than this, much is to be learned in the first minute.
+/// Where the line, or its slope, is no surer than this, much is to be learned in the first minutes.
 const VAGUE_US: f64 = 50.0;
-const LEARN_US: i64 = 60_000_000;
-const PROBE_LEARN_US: i64 = 100_000;
+const VAGUE_PPM: f64 = 0.2;
+const LEARN_US: i64 = 180_000_000;
+const PROBE_LEARN_US: i64 = 50_000;
 
 /// Below this span a rate would be noise.
 const RATE_SPAN_US: i64 = 14_000_000;
@@ -126,14 +127,14 @@ impl Estimator {
         if off_us > 0.0 { off_us + fit.half_us() } else { 0.0 }
     }
 
-    /// How long to wait until the next exchange: at first, while delays differ, and where the last one contradicts the
-    /// estimate, little.
+    /// How long to wait until the next exchange: at first, while much is to be learned, and where the last one
+    /// contradicts the estimate, little.
     #[must_use]
     pub fn pace_us(&self) -> i64 {
         if self.count() < PROBES_FAST || !self.contradictions.is_empty() {
             return PROBE_FAST_US;
         }
-        let is_vague = self.corridor.doubt_us().is_none_or(|doubt_us| doubt_us > VAGUE_US);
+        let is_vague = self.corridor.doubts().is_none_or(|(us, ppm)| us > VAGUE_US || ppm > VAGUE_PPM);
         if is_vague && self.corridor.span_us() < LEARN_US { PROBE_LEARN_US } else { PROBE_US }
     }
 

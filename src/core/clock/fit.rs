@@ -256,7 +256,7 @@ pub(super) fn fit(given: Given, shape: &mut Shape, anew: bool) -> Option<Fit> {
     for point in &mut below {
         point.us = -point.us;
     }
-    let turned = carried.map(|(_, below)| Point { at_s: below.at_s, us: -below.us });
+    let turned = carried.map(|(_, below)| Point { us: -below.us, ..below });
     let mut between =
         Between { above: Side::new(above, carried.map(|(above, _)| above)), below: Side::new(below, turned), prior };
     between.below.points.last()?;

@@ -1,10 +1,11 @@
 //! Bounds from one side: the lines of a slope under all of them, and how much such a line's distance tells.
 
-/// A bound on the offset in microseconds, so many seconds before now.
+/// A bound on the offset in microseconds, so many seconds before now, and of how many exchanges it is the closest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Point {
     pub(super) at_s: f64,
     pub(super) us: f64,
+    pub(super) exchanges: f64,
 }
 
 /// Delays that come soon after each other are of one kind: of so long only the least counts,
@@ -22,7 +23,7 @@ const READ_US: f64 = 1.0;
 /// How much the bounds of one side tell of a line.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tells {
-    /// How likely the line is to lie a microsecond further out, and that for every second of points.
+    /// How likely the line is to lie a microsecond further out, and that for every exchange.
     pub(super) weight: f64,
     pub(super) density: f64,
     /// The mean of when the least delays were, and of half its square.
@@ -58,7 +59,7 @@ impl Side {
         self.hull.clear();
         self.bend = bend;
         for point in &self.points {
-            let point = Point { at_s: point.at_s, us: point.us - bend * point.at_s * point.at_s / 2.0 };
+            let point = Point { us: point.us - bend * point.at_s * point.at_s / 2.0, ..*point };
             while let [.., before, last] = self.hull.as_slice() {
                 let (to_last_s, to_point_s) = (last.at_s - before.at_s, point.at_s - before.at_s);
                 if (last.us - before.us) * to_point_s < (point.us - before.us) * to_last_s {
@@ -72,13 +73,13 @@ impl Side {
 
     /// Where the line of that slope under all points is now, and when it touches them.
     pub(super) fn under(&self, slope: f64) -> Point {
-        let mut least = Point { at_s: 0.0, us: f64::INFINITY };
+        let mut least = Point { at_s: 0.0, us: f64::INFINITY, exchanges: 0.0 };
         for point in &self.hull {
             let us = point.us - slope * point.at_s;
             if us > least.us {
                 break;
             }
-            least = Point { at_s: point.at_s, us };
+            least = Point { us, ..*point };
         }
         least
     }
@@ -91,22 +92,23 @@ impl Side {
             .map_or(line_us, |old| line_us.min(old.us - (slope + self.bend * old.at_s / 2.0) * old.at_s))
     }
 
-    /// The least distances from the line of each block of so long, and when they were.
+    /// The least distances from the line of each block of so long, when they were, and of how many exchanges.
     fn least_of_blocks(&self, slope: f64, block_s: f64) -> Vec<Point> {
         let under_us = self.under(slope).us;
         let first_s = self.points.first().map_or(0.0, |first| first.at_s);
         let mut least: Vec<Point> = Vec::new();
         let mut current = f64::NEG_INFINITY;
-        for Point { at_s, us } in &self.points {
+        for Point { at_s, us, exchanges } in &self.points {
             let block = ((at_s - first_s) / block_s).floor();
-            let over = Point { at_s: *at_s, us: us - (under_us + (slope + self.bend * at_s / 2.0) * at_s) };
+            let us = us - (under_us + (slope + self.bend * at_s / 2.0) * at_s);
             match least.last_mut() {
                 Some(last) if block <= current => {
-                    if over.us < last.us {
-                        *last = over;
+                    if us < last.us {
+                        (last.at_s, last.us) = (*at_s, us);
                     }
+                    last.exchanges += exchanges;
                 }
-                _ => least.push(over),
+                _ => least.push(Point { at_s: *at_s, us, exchanges: *exchanges }),
             }
             current = current.max(block);
         }
@@ -119,22 +121,24 @@ impl Side {
     pub(super) fn weigh(&mut self, slope: f64) {
         let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else { return };
         let block_s = BLOCK_S.min((last.at_s - first.at_s).max(1e-3) / BLOCKS_MIN);
-        let steps_s = self.points.windows(2).map(|pair| if let [a, b] = pair { b.at_s - a.at_s } else { 0.0 });
-        let seen_s: f64 = steps_s.map(|step_s| step_s.min(BLOCK_S)).sum();
-        let least = self.least_of_blocks(slope, block_s);
-        let mean = |of: fn(&Point) -> f64| least.iter().map(of).sum::<f64>() / least.len() as f64;
+        let exchanges: f64 = self.points.iter().map(|point| point.exchanges).sum();
         let density = [1.0, 4.0, 16.0].map(|part| {
             let least = self.least_of_blocks(slope, block_s / part);
-            let middle_off =
-                |three: &[Point]| if let [a, b, c] = three { (a.us - 2.0 * b.us + c.us).abs() } else { 0.0 };
+            // Of more exchanges the least delay is less.
+            let middle_off = |three: &[Point]| {
+                let [a, b, c] = three else { return 0.0 };
+                (a.us - 2.0 * b.us + c.us).abs() * (a.exchanges + b.exchanges + c.exchanges) / 3.0
+            };
             let mut uneven_us: Vec<f64> = least.windows(3).map(middle_off).collect();
             uneven_us.sort_unstable_by(f64::total_cmp);
             let scale_us = uneven_us.get(uneven_us.len() / 2).map_or(f64::INFINITY, |median_us| median_us / UNEVEN);
-            part / (block_s * (scale_us + READ_US))
+            1.0 / (scale_us + READ_US * exchanges / least.len() as f64)
         });
         let density = density.into_iter().fold(f64::INFINITY, f64::min);
+        let least = self.least_of_blocks(slope, block_s);
+        let mean = |of: fn(&Point) -> f64| least.iter().map(|p| p.exchanges * of(p)).sum::<f64>() / exchanges;
         self.tells = Tells {
-            weight: density * seen_s * SHARE,
+            weight: density * exchanges * SHARE,
             density,
             mean_at_s: mean(|p| p.at_s),
             mean_square: mean(|p| p.at_s * p.at_s / 2.0),
