@@ -7,7 +7,8 @@ use super::clock::MonoTime;
 const ROUND_TRIP_MIN_US: i64 = 20_000;
 const ROUND_TRIP_MAX_US: i64 = 250_000;
 /// and differ by so much from one to the next, or by little less once they did; the way stays one until they differ by
-/// less than the last.
+/// less than the last. While few differences were heard their mean is worth less.
+const JITTER_SOON_US: i64 = 5_900;
 const JITTER_US: i64 = 3_900;
 const JITTER_AGAIN_US: i64 = 3_600;
 const JITTER_LEAST_US: i64 = 3_250;
@@ -57,6 +58,7 @@ impl Sky {
         (self.smooth_us, self.last_us) = (Some(smooth_us), round_trip_us);
         let bound_us = match (self.is_satellite, self.doubted) {
             (true, _) => JITTER_LEAST_US,
+            (false, _) if self.heard < DIFFERENCES => JITTER_SOON_US,
             (false, None) => JITTER_US,
             (false, Some(_)) => JITTER_AGAIN_US,
         };

@@ -39,13 +39,14 @@ fn over_a_satellite_the_tier_does_not_flap_and_controls_have_a_second_to_arrive(
 
 #[test]
 fn a_way_on_the_ground_with_short_queues_is_not_taken_for_a_satellites() {
-    for seed in 1..=4 {
+    // Chance deceives most while little was heard.
+    for (seed, minutes) in (1..=4).map(|seed| (seed, 15)).chain((5..=30).map(|seed| (seed, 2))) {
         let terms = Terms { cars: 8, has_server: true, seed };
         let mut world = World::new(terms, ConvoyId::new("road").unwrap(), false);
         for car in 0..8 {
             world.take(&Step::Fault(Fault::Start { car, reboot: false }));
         }
-        for minute in 1..=15 {
+        for minute in 1..=minutes {
             world.run_until(minute * 60 * SECOND);
             let leads: Vec<i64> = (0..8).map(|car| world.status(car).unwrap().lead_us).collect();
             assert!(leads.iter().all(|lead_us| *lead_us < 1_000_000), "seed {seed}, minute {minute}: {leads:?}");
