@@ -12,7 +12,7 @@ use std::path::Path;
 const FOUND_MAX: u64 = 150;
 
 /// Drives that went wrong once, and what was wrong then.
-const LEARNED_FROM: [(u64, &str); 22] = [
+const LEARNED_FROM: [(u64, &str); 23] = [
     (1_002, "what followed a removed entry was forgotten where its removal came ahead of its being played"),
     (1_251, "music that ran out after such an entry went on for ever at others"),
     (1_105, "who had rebooted was not told that a control of his counted no more"),
@@ -38,6 +38,7 @@ const LEARNED_FROM: [(u64, &str); 22] = [
     (500_927, "who had rebooted was obeyed for the server's sake before he had its state"),
     (643_591, "who waited for a server's time led others meanwhile, and gave them none for two seconds"),
     (836_501, "a link was kept for the time that came over it, and ended in the calm when another's was better"),
+    (939, "who kept the convoy's time took over that of a leader who had hardly heard of it, and was muted for it"),
 ];
 
 fn wrong(report: &sim::Report) -> String {

@@ -309,8 +309,7 @@ impl Car {
         if self.estimator.count() < PROBES_ENOUGH {
             return;
         }
-        let is_vague = estimate.bound_us > VAGUE_US && self.estimator.count() < PROBES_SURE;
-        if is_vague && self.base == TimeBase::Convoy {
+        if self.is_too_vague(&estimate, self.estimator.count()) {
             // Answers that were held up together say little one by one, and much as soon as the next one is there.
             return;
         }
@@ -327,6 +326,11 @@ impl Car {
             return;
         }
         self.follow_clock(&estimate, now);
+    }
+
+    /// Whether an estimate out of so many exchanges is none for who keeps the convoy's time already.
+    pub(super) fn is_too_vague(&self, estimate: &Estimate, count: usize) -> bool {
+        self.base == TimeBase::Convoy && estimate.bound_us > VAGUE_US && count < PROBES_SURE
     }
 
     /// Bends this car's clock to an estimate of the convoy's. A time that it made up itself just ends; and while nobody

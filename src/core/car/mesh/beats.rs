@@ -283,10 +283,16 @@ impl Car {
             return;
         }
         let live = self.mesh.live_with(from).filter(|live| live.estimator.count() >= PROBES_ENOUGH);
+        let count = live.map_or(0, |live| live.estimator.count());
         let told = live.and_then(Live::convoy_time).filter(|told| told.bound_us < BOUND_UNKNOWN_US);
         let Some(estimate) = told else { return };
         if by_dj {
             self.follow_djs_clock(&estimate, now);
+            return;
+        }
+        let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
+        if apart_us <= estimate.bound_us && self.is_too_vague(&estimate, count) {
+            // It may be just what is kept here, and that by a leader who has hardly heard of the time himself.
             return;
         }
         if !self.is_in_time(from, &estimate, now) {
