@@ -36,9 +36,12 @@ const PROBE_FAST_US: i64 = 40_000;
 /// and afterwards.
 const PROBE_US: i64 = 250_000;
 const PROBES_FAST: usize = 12;
-/// Where the line, or its slope, is no surer than this, much is to be learned in the first minutes.
+/// Where the line, or its slope, is no surer than this, much is to be learned in the first seconds,
 const VAGUE_US: f64 = 50.0;
 const VAGUE_PPM: f64 = 0.2;
+const LEARN_FAST_US: i64 = 20_000_000;
+const PROBE_LEARN_FAST_US: i64 = 12_500;
+/// and something in the first minutes.
 const LEARN_US: i64 = 180_000_000;
 const PROBE_LEARN_US: i64 = 50_000;
 
@@ -135,7 +138,11 @@ impl Estimator {
             return PROBE_FAST_US;
         }
         let is_vague = self.corridor.doubts().is_none_or(|(us, ppm)| us > VAGUE_US || ppm > VAGUE_PPM);
-        if is_vague && self.corridor.span_us() < LEARN_US { PROBE_LEARN_US } else { PROBE_US }
+        match self.corridor.span_us() {
+            span_us if is_vague && span_us < LEARN_FAST_US => PROBE_LEARN_FAST_US,
+            span_us if is_vague && span_us < LEARN_US => PROBE_LEARN_US,
+            _ => PROBE_US,
+        }
     }
 
     /// How many exchanges the estimate rests on.

@@ -203,8 +203,10 @@ fn what_contradicts_the_estimate_is_in_the_bound_at_once_and_is_asked_after_fast
 fn where_delays_differ_much_is_asked_in_the_first_minutes() {
     let mut estimator = Estimator::default();
     drive(&mut estimator, 0..4, |_| 5e6, |_| 0.0);
+    assert_eq!(estimator.pace_us(), PROBE_LEARN_FAST_US);
+    drive(&mut estimator, 4..30, |_| 5e6, |_| 0.0);
     assert_eq!(estimator.pace_us(), PROBE_LEARN_US);
-    drive(&mut estimator, 4..190, |_| 5e6, |_| 0.0);
+    drive(&mut estimator, 30..190, |_| 5e6, |_| 0.0);
     assert_eq!(estimator.pace_us(), PROBE_US);
     let mut on_a_cable = Estimator::default();
     for n in 0..40 {
