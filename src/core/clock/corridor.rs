@@ -72,6 +72,8 @@ const SPAN_US: i64 = 4_000_000;
 const KEPT_US: i64 = 600_000_000;
 /// from then on a bound loosens, as the rate is known no better than this.
 const CARRIED_PPM: f64 = 0.1;
+/// What a line looks like is found out anew when so large a part more is known.
+const NEW_EACH: i64 = 8;
 /// Rates wander: a bound has loosened by so much after 100 s, four times as much after 200 s.
 const WANDER_US: f64 = 0.6;
 /// Two crystals are so far apart, as a rule.
@@ -175,8 +177,7 @@ impl Corridor {
     pub(super) fn push(&mut self, there: (MonoTime, ConvoyTime), back: (ConvoyTime, MonoTime)) {
         let had_noted = self.noted.is_some();
         let (bounds, now) = self.note(there, back);
-        // At first there is much to learn.
-        let anew = had_noted || now - self.shaped >= SPAN_US || self.span_us() < SPAN_US;
+        let anew = had_noted || now - self.shaped >= SPAN_US.min(self.span_us() / NEW_EACH);
         if !anew && self.tells_nothing(&bounds) {
             self.noted = None;
             return;

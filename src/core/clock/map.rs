@@ -33,6 +33,8 @@ impl ClockMap {
 #[derive(Debug, Clone, Default)]
 pub struct SlewedClock {
     map: Option<ClockMap>,
+    /// Of a microsecond what the map leaves out: bent often enough, it would lose all of a rate otherwise.
+    part_us: f64,
     /// When it was first set; none where it goes on from before.
     since: Option<MonoTime>,
 }
@@ -52,7 +54,7 @@ impl SlewedClock {
     /// A clock that continues a map known from before (a restart, a hand-over).
     #[must_use]
     pub fn continued(map: ClockMap) -> Self {
-        Self { map: Some(map), since: None }
+        Self { map: Some(map), ..Self::default() }
     }
 
     #[must_use]
@@ -77,6 +79,7 @@ impl SlewedClock {
             self.since = Some(now);
         }
         self.map = Some(ClockMap { mono0: now, convoy0: estimate.map.convoy(now), rate: estimate.map.rate });
+        self.part_us = 0.0;
     }
 
     /// Whether the clock was first set only just now.
@@ -85,26 +88,24 @@ impl SlewedClock {
     }
 
     fn bend(&mut self, estimate: &Estimate, now: MonoTime, step_us: i64) -> bool {
-        let target = estimate.map.convoy(now);
-        let current = self.map.map(|m| m.convoy(now));
-        let error_us = current.map(|c| target - c);
-        match (current, error_us) {
-            (Some(current), Some(error_us)) if error_us.abs() <= step_us => {
-                let slew = (error_us as f64 / SLEW_HORIZON_US).clamp(-SLEW_MAX, SLEW_MAX);
-                self.map = Some(ClockMap { mono0: now, convoy0: current, rate: estimate.map.rate + slew });
-                false
-            }
-            _ => {
-                self.set(estimate, now);
-                true
-            }
+        let error_us = self.map.map(|map| estimate.map.convoy(now) - map.convoy(now));
+        if let Some(error_us) = error_us.filter(|error_us| error_us.abs() <= step_us) {
+            let slew = (error_us as f64 / SLEW_HORIZON_US).clamp(-SLEW_MAX, SLEW_MAX);
+            self.hold(estimate.map.rate + slew, now);
+            return false;
         }
+        self.set(estimate, now);
+        true
     }
 
     /// Without news the learned rate is kept, and the slew that was in progress ends.
     pub fn hold(&mut self, rate: f64, now: MonoTime) {
         if let Some(map) = self.map {
-            self.map = Some(ClockMap { mono0: now, convoy0: map.convoy(now), rate });
+            let elapsed_us = now - map.mono0;
+            let gained_us = elapsed_us as f64 * map.rate + self.part_us;
+            let convoy0 = map.convoy0 + elapsed_us + gained_us.round() as i64;
+            self.map = Some(ClockMap { mono0: now, convoy0, rate });
+            self.part_us = gained_us - gained_us.round();
         }
     }
 }
@@ -140,6 +141,17 @@ mod tests {
             last = convoy;
         }
         assert!((estimate(5_000, 2e-5).map.convoy(now) - last).abs() < 50);
+    }
+
+    #[test]
+    fn however_often_a_clock_is_bent_it_keeps_its_rate() {
+        let mut clock = SlewedClock::default();
+        for n in 0..2_000 {
+            clock.follow(&estimate(0, 3e-5), MonoTime(n * 12_500));
+        }
+        let now = MonoTime(25_000_000);
+        let error_us = estimate(0, 3e-5).map.convoy(now) - clock.map().unwrap().convoy(now);
+        assert!(error_us.abs() <= 2, "{error_us} us behind");
     }
 
     #[test]
