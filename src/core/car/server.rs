@@ -15,7 +15,8 @@ pub(super) const ALIVE_JOINING_US: i64 = 500_000;
 const TIMED_US: i64 = 250_000;
 /// A server that has not answered for so long is taken for gone: three probes at least.
 const SILENT_US: i64 = 1_600_000;
-
+/// It is asked no oftener then than this.
+const PROBE_SILENT_US: i64 = 250_000;
 /// Over a satellite nothing may come through for a while as it hands over to the next.
 const SILENT_SATELLITE_US: i64 = 3_100_000;
 /// Who leads others is not led further than this by a server that does not decide.
@@ -376,6 +377,8 @@ impl Car {
         let pace_us = match self.link {
             Link::Joined(Dialect::Backend) => ALIVE_US,
             Link::Joining(Dialect::Backend) => ALIVE_JOINING_US,
+            // What a link that stands still does not carry would only pile up.
+            _ if now - self.answered >= SILENT_US => PROBE_SILENT_US,
             _ => self.estimator.pace_us(),
         };
         self.next_probe = now + pace_us;

@@ -85,3 +85,17 @@ fn over_a_satellite_a_control_has_a_second_to_arrive() {
     bench.server(ServerEvent::Down { reason: "gone".into() });
     assert_eq!(bench.status().lead_us, LEAD_MIN_US);
 }
+
+#[test]
+fn a_server_that_stands_still_is_not_asked_as_fast_as_one_of_which_much_is_to_be_learned() {
+    let mut bench = Bench::new(in_convoy());
+    bench.join(Snapshot::default(), 5_000_000);
+    let mut asked_in = |wait_us| {
+        bench.seen.clear();
+        bench.wait(wait_us);
+        bench.sent().into_iter().filter(|command| matches!(command, ServerCommand::Probe { .. })).count()
+    };
+    let (at_first, then) = (asked_in(SECOND), [asked_in(SECOND), asked_in(10 * SECOND)]);
+    assert!(at_first > 20, "{at_first} questions in the first second");
+    assert!((38..=42).contains(&then[1]), "{then:?} questions in the second one, and in the ten after");
+}
