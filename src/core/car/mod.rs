@@ -307,6 +307,11 @@ impl Car {
         self.clock.map().map_or(ConvoyTime(now.0), |map| map.convoy(now))
     }
 
+    /// How far that is from what `map` says, in microseconds.
+    fn apart_us(&self, map: &ClockMap, now: MonoTime) -> i64 {
+        (map.convoy(now) - self.convoy_now(now)).saturating_abs()
+    }
+
     /// A change made now is later than everything in the state that was restored.
     fn recall_time(&mut self) {
         let own = self.own.latest();

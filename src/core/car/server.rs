@@ -321,8 +321,7 @@ impl Car {
         if self.keeps_reference(now) {
             return;
         }
-        let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
-        if self.sets_the_time() && apart_us > STEP_LED_US {
+        if self.sets_the_time() && self.apart_us(&estimate.map, now) > STEP_LED_US {
             // It would take along those who follow; when the server decides again, all of them step to it.
             return;
         }

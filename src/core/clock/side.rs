@@ -122,8 +122,8 @@ impl Side {
         let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else { return };
         let block_s = BLOCK_S.min((last.at_s - first.at_s).max(1e-3) / BLOCKS_MIN);
         let exchanges: f64 = self.points.iter().map(|point| point.exchanges).sum();
-        let density = [1.0, 4.0, 16.0].map(|part| {
-            let least = self.least_of_blocks(slope, block_s / part);
+        let blocks = [1.0, 4.0, 16.0].map(|part| self.least_of_blocks(slope, block_s / part));
+        let density = blocks.each_ref().map(|least| {
             // Of more exchanges the least delay is less.
             let middle_off = |three: &[Point]| {
                 let [a, b, c] = three else { return 0.0 };
@@ -135,7 +135,7 @@ impl Side {
             1.0 / (scale_us + READ_US * exchanges / least.len() as f64)
         });
         let density = density.into_iter().fold(f64::INFINITY, f64::min);
-        let least = self.least_of_blocks(slope, block_s);
+        let [least, ..] = &blocks;
         let mean = |of: fn(&Point) -> f64| least.iter().map(|p| p.exchanges * of(p)).sum::<f64>() / exchanges;
         self.tells = Tells {
             weight: density * exchanges * SHARE,

@@ -290,8 +290,7 @@ impl Car {
             self.follow_djs_clock(&estimate, now);
             return;
         }
-        let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
-        if apart_us <= estimate.bound_us && self.is_too_vague(&estimate, count) {
+        if self.apart_us(&estimate.map, now) <= estimate.bound_us && self.is_too_vague(&estimate, count) {
             // It may be just what is kept here, and that by a leader who has hardly heard of the time himself.
             return;
         }
@@ -306,17 +305,14 @@ impl Car {
 
     /// Whether what was dated here means nothing by that clock.
     fn is_of_another_time(&self, map: &ClockMap, now: MonoTime) -> bool {
-        self.base != TimeBase::Convoy || (map.convoy(now) - self.convoy_now(now)).abs() > super::reconcile::SAME_TIME_US
+        self.base != TimeBase::Convoy || self.apart_us(map, now) > super::reconcile::SAME_TIME_US
     }
 
     /// How far convoy time, as it is known here, may be off, in microseconds: as far as the estimate may, and as the
     /// clock is from that, which follows it slowly.
     #[must_use]
     pub fn clock_bound(&self, now: MonoTime) -> Option<i64> {
-        let here = |Estimate { map, bound_us }: Estimate| {
-            let apart_us = map.convoy(now) - self.convoy_now(now);
-            bound_us.saturating_add(apart_us.saturating_abs())
-        };
+        let here = |Estimate { map, bound_us }: Estimate| bound_us.saturating_add(self.apart_us(&map, now));
         let by_neighbour = |device| self.mesh.live_with(device).and_then(|live| live.convoy_time_at(now)).map(here);
         if let Some(device) = self.mesh.upstream() {
             return by_neighbour(device);

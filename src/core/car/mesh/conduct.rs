@@ -92,7 +92,7 @@ impl Car {
     /// Whether the neighbour that is followed tells the time that it told before. One that takes another's time over,
     /// having met him, is not the source of it.
     pub(super) fn is_in_time(&mut self, from: &DeviceId, estimate: &Estimate, now: MonoTime) -> bool {
-        let apart_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
+        let apart_us = self.apart_us(&estimate.map, now);
         let Some(live) = self.mesh.live_with_mut(from) else { return true };
         let Some(beat) = &live.beat else { return true };
         let is_source = matches!(&beat.route.source, Source::Member(claim) if claim.device == *from);

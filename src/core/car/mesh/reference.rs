@@ -96,7 +96,7 @@ impl Car {
         let (since, bound_us) = self.mesh.referring.held.filter(|_| self.mesh.reference().is_none())?;
         let held_us = bound_us.saturating_add((now - since) * HELD_PPM / 1_000_000);
         let own = self.own_time(now)?;
-        let apart_us = (own.map.convoy(now) - self.convoy_now(now)).saturating_abs();
+        let apart_us = self.apart_us(&own.map, now);
         (held_us < own.bound_us && apart_us <= own.bound_us.saturating_add(held_us)).then_some(held_us)
     }
 
@@ -154,7 +154,7 @@ impl Car {
         let apart_us = estimate.map.convoy(now) - own.map.convoy(now);
         let can_be_us = apart_us.clamp(-own.bound_us, own.bound_us);
         estimate.map.convoy0 = estimate.map.convoy0 + (can_be_us - apart_us);
-        let step_us = (estimate.map.convoy(now) - self.convoy_now(now)).abs();
+        let step_us = self.apart_us(&estimate.map, now);
         if step_us <= STEP_US || self.conduct.count(from, Matter::Steps, 1, now) {
             self.follow_clock(&estimate, now);
         }

@@ -269,12 +269,11 @@ fn a_server_that_has_forgotten_this_car_is_asked_again_to_take_it_in() {
         bench.wait(2 * SECOND);
     }
     assert_eq!(asked(&bench), 2);
-    let probes = |bench: &Bench| bench.sent().iter().filter(|c| matches!(c, ServerCommand::Probe { .. })).count();
-    let before = probes(&bench);
+    let before = bench.probes_sent();
     bench.server(ServerEvent::Rejected { reason: "the convoy is full".into() });
     assert_eq!(bench.status().connection.reason, "the convoy is full");
     bench.wait(REJOIN_US);
     assert_eq!(asked(&bench), 3, "and again, as it may have room now");
-    let probes = probes(&bench) - before;
+    let probes = bench.probes_sent() - before;
     assert!(probes < 50, "{probes} questions for the time in ten seconds");
 }

@@ -169,6 +169,11 @@ impl Bench {
         self.seen.iter().filter_map(|o| if let Output::Server(command) = o { Some(command) } else { None }).collect()
     }
 
+    /// How often the server was asked for the time.
+    pub(super) fn probes_sent(&self) -> usize {
+        self.sent().into_iter().filter(|command| matches!(command, ServerCommand::Probe { .. })).count()
+    }
+
     pub(super) fn changes_sent(&self) -> Vec<&Change> {
         let mut changes = Vec::new();
         for command in self.sent() {
